@@ -1,0 +1,174 @@
+"""Everything Indelible raises on purpose.
+
+IndelibleError
+├── Refused                     what came in cannot be kept or answered; nothing was stored
+│   ├── NotJSON           400   the bytes are not JSON, or cannot be split into events
+│   ├── BadParameter      400   a query parameter is unknown or malformed
+│   ├── Unauthorized      401   the key is missing or wrong
+│   ├── NotFound          404   no such event, entry, log or page
+│   ├── Ambiguous         409   one id in two sources: say which with ?source=
+│   ├── Conflict          409   this id is taken by other bytes
+│   ├── TooLarge          413   the event, the batch or its inflated form is over a limit
+│   ├── Unsupported       415   a content type or encoding we do not read
+│   ├── WrongHost         421   the Host header names another machine
+│   └── NotAnEvent        422   JSON, but no event: faults say where and what would be right
+├── Busy                  503   try the same bytes again in `retry_after` seconds
+├── JournalFull           507   no space; reading goes on
+├── JournalFailed     exit 74   a write or sync failed and the outcome is unknown: the process ends
+├── Damaged           exit 65   the disk does not hold what was written: file, offset, the command that helps
+├── InUse             exit 75   another process holds the data directory
+├── Misconfigured     exit 78   the configuration cannot work: which setting, and what would
+└── Unreachable       exit 69   the client found no server, or the server would not take the events
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from msgspec import UNSET, Struct, UnsetType
+
+
+class Fault(Struct, frozen=True):
+    """One thing that is wrong, and what would be right.
+
+    `index` counts the events sent, from 0; `pointer` is a JSON pointer as a URI fragment (`#/actor/id`);
+    `parameter` names a query parameter or header. Source: RFC 9457, 3 (the `errors` extension).
+    """
+
+    detail: str
+    index: int | UnsetType = UNSET
+    pointer: str | UnsetType = UNSET
+    parameter: str | UnsetType = UNSET
+
+
+class IndelibleError(Exception):
+    """The root. `detail` is one sentence for a person: what, with which value, and what would be right."""
+
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+    name: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Something went wrong inside Indelible"
+
+    def __init__(self, detail: str = "", faults: tuple[Fault, ...] = (), total: int | None = None) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.faults = faults
+        self.total = len(faults) if total is None else total
+
+
+class Refused(IndelibleError):
+    """What came in cannot be kept or answered; nothing was stored."""
+
+    status = 400
+    exit_code = 65
+    name = "refused"
+    title = "The request was refused"
+
+
+class NotJSON(Refused):
+    name = "not-json"
+    title = "The body is not JSON"
+
+
+class BadParameter(Refused):
+    exit_code = 64
+    name = "bad-parameter"
+    title = "A parameter is unknown or malformed"
+
+
+class Unauthorized(Refused):
+    status = 401
+    exit_code = 77
+    name = "unauthorized"
+    title = "A key is needed"
+
+
+class NotFound(Refused):
+    status = 404
+    name = "not-found"
+    title = "There is nothing under this name"
+
+
+class Ambiguous(Refused):
+    status = 409
+    name = "ambiguous-id"
+    title = "More than one source sent this id"
+
+
+class Conflict(Refused):
+    """This id is taken by other bytes. `index` is the entry that records the conflict."""
+
+    status = 409
+    name = "conflict"
+    title = "This id is taken by other bytes"
+
+
+class TooLarge(Refused):
+    status = 413
+    name = "too-large"
+    title = "The body is over a limit"
+
+
+class Unsupported(Refused):
+    status = 415
+    name = "unsupported-media-type"
+    title = "The content type is not one that Indelible reads"
+
+
+class WrongHost(Refused):
+    status = 421
+    name = "wrong-host"
+    title = "This server does not answer to that host"
+
+
+class NotAnEvent(Refused):
+    status = 422
+    name = "not-an-event"
+    title = "The body is JSON but not an event"
+
+
+class Busy(IndelibleError):
+    status = 503
+    exit_code = 75
+    name = "busy"
+    title = "Too much is in flight"
+    retry_after: ClassVar[int] = 1
+
+
+class JournalFull(IndelibleError):
+    status = 507
+    exit_code = 75
+    name = "disk-full"
+    title = "The disk is full: nothing was stored, reading goes on"
+    retry_after: ClassVar[int] = 10
+
+
+class JournalFailed(IndelibleError):
+    status = 503
+    exit_code = 74
+    name = "journal-failed"
+    title = "A write or sync of the journal failed; its outcome is unknown"
+
+
+class Damaged(IndelibleError):
+    exit_code = 65
+    name = "damaged"
+    title = "The data directory is damaged"
+
+
+class InUse(IndelibleError):
+    exit_code = 75
+    name = "in-use"
+    title = "The data directory is in use"
+
+
+class Misconfigured(IndelibleError):
+    exit_code = 78
+    name = "misconfigured"
+    title = "The configuration cannot work"
+
+
+class Unreachable(IndelibleError):
+    exit_code = 69
+    name = "unreachable"
+    title = "The server cannot be reached"

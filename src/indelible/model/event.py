@@ -1,0 +1,145 @@
+"""What an event is: its members, their types, and the limits checked at the door."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+RESERVED = "indelible."  # types under it are the service's own
+DEPTH = 64  # the event's own `{` is depth 1; a rule, not a limit: some store could not hold more
+
+
+class Limits(Struct, frozen=True):
+    """What the door lets in. Configurable, and never looked at again: a replay knows no limits."""
+
+    event_bytes: int = 1 << 20
+    batch_bytes: int = 16 << 20
+    batch_events: int = 10_000
+    header_characters: int = 256  # of `type`, `source` and `id`
+    targets: int = 64
+    labels: int = 64
+
+
+class Result(Enum):
+    """How it went."""
+
+    success = "success"
+    failure = "failure"
+    denied = "denied"
+    unknown = "unknown"
+    pending = "pending"
+
+
+# A member that is missing (UNSET) and one that is null mean the same to a reader; they are kept apart here because
+# the strict decoder compares an event's encoding with its bytes to prove that no member was dropped.
+Text = str | None | UnsetType
+
+
+class Part(Struct, forbid_unknown_fields=True, gc=False):
+    """A JSON object inside an event; unknown members are refused by name."""
+
+
+class Outcome(Part):
+    result: Result | None | UnsetType = UNSET
+    code: Text = UNSET
+    reason: Text = UNSET
+
+
+class Change(Part):
+    path: Text = UNSET
+    old: Raw | UnsetType = UNSET
+    new: Raw | UnsetType = UNSET
+
+
+class Target(Part):
+    type: Text = UNSET
+    id: Text = UNSET
+    name: Text = UNSET
+    changes: list[Change] | None | UnsetType = UNSET
+
+
+class Where(Part):
+    environment: Text = UNSET
+    region: Text = UNSET
+    host: Text = UNSET
+    instance: Text = UNSET
+    version: Text = UNSET
+
+
+class Actor(Part):
+    type: Text = UNSET
+    id: Text = UNSET
+    name: Text = UNSET
+    on_behalf_of: Text = UNSET
+
+
+class Context(Part):
+    """The caller's side only."""
+
+    ip: Text = UNSET
+    user_agent: Text = UNSET
+    location: Text = UNSET
+    session_id: Text = UNSET
+    request_id: Text = UNSET
+
+
+class Trace(Part):
+    traceparent: Text = UNSET
+    tracestate: Text = UNSET
+    correlation_id: Text = UNSET
+    causation_id: Text = UNSET
+
+
+class Producer(Part):
+    """One run of a sending process: `id` is new at each start, `sequence` counts 1, 2, …, `last` marks a clean stop."""
+
+    id: Text = UNSET
+    sequence: int | None | UnsetType = UNSET
+    last: bool | None | UnsetType = UNSET
+
+
+class Event(Part):
+    """One event as a producer sends it. `time` stays text: msgspec would round `.9999999` into the next second."""
+
+    type: str
+    source: str
+    id: Text = UNSET
+    time: Text = UNSET
+    outcome: Outcome | None | UnsetType = UNSET
+    targets: list[Target] | None | UnsetType = UNSET
+    where: Where | None | UnsetType = UNSET
+    actor: Actor | None | UnsetType = UNSET
+    context: Context | None | UnsetType = UNSET
+    trace: Trace | None | UnsetType = UNSET
+    producer: Producer | None | UnsetType = UNSET
+    schema: Text = UNSET
+    labels: dict[str, str] | None | UnsetType = UNSET
+    data: Raw | UnsetType = UNSET
+
+
+TWINS = {
+    "timestamp": "time",
+    "ts": "time",
+    "@timestamp": "time",
+    "date": "time",
+    "event": "type",
+    "event_type": "type",
+    "action": "type",
+    "name": "type",
+    "service": "source",
+    "app": "source",
+    "user": "actor",
+    "user_id": "actor",
+    "resource": "targets",
+    "target": "targets",
+    "payload": "data",
+    "metadata": "data",
+    "details": "data",
+    "tags": "labels",
+    "status": "outcome",
+    "result": "outcome",
+    "event_id": "id",
+    "uuid": "id",
+}
+"""What an unknown top-level member was probably meant to be."""
