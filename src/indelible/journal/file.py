@@ -1,0 +1,189 @@
+"""The `file` backend: a chain of files in a directory, one write and one sync for all that arrived meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from bisect import bisect_right
+from collections import deque
+from pathlib import Path
+from queue import SimpleQueue
+
+from indelible.errors import Damaged, IndelibleError, JournalFailed
+from indelible.journal.directory import FORMAT, Manifest, file_name, read_manifest, take_lock, write_manifest
+from indelible.journal.files import Files, sync_directory
+from indelible.journal.port import Frame, Place, Placed, Position
+from indelible.journal.reader import FileReader
+from indelible.journal.recovery import Progress, Span, recover
+from indelible.journal.writer import Writer
+
+FILE_SIZE = 64 << 20
+GROUP = 8 << 20  # event bytes after which a group is closed: what arrives later waits for the next sync
+
+_Waiting = tuple[Frame, "asyncio.Future[Placed]"]
+
+
+def open_file_journal(
+    data: Path, *, file_size: int = FILE_SIZE, files: Files | None = None, progress: Progress = lambda done, total: None
+) -> FileJournal:
+    """The journal of the data directory `data`, which becomes one if it is not. May take long: every frame is read.
+
+    Raises InUse if another process holds `data`, Misconfigured if a newer version wrote it, Damaged if an acknowledged frame does not
+    hold, JournalFull if there is no room for a new file, JournalFailed if the disk fails.
+    """
+    files = files or Files()
+    directory = data / "journal"
+    if directory.is_dir():
+        read_manifest(directory)  # a format that is not ours is refused before anything is written
+    made = [path for path in (data, *data.parents) if not path.exists()]
+    data.mkdir(parents=True, exist_ok=True)
+    lock = take_lock(data)
+    try:
+        directory.mkdir(mode=0o700, exist_ok=True)
+        for path in (directory, *made):
+            sync_directory(files, path.parent)
+        chain = recover(files, directory, file_size, progress)
+        return FileJournal(files, directory, lock, chain.id, Writer(files, directory, file_size, chain))
+    except BaseException:
+        os.close(lock)
+        raise
+
+
+class FileJournal:
+    """The Journal port on local files. Made by `open_file_journal`.
+
+    `append` belongs to one event loop; `reader` and `resume` may be used from any thread, `trim` from one at a time. An append that is
+    cancelled may still be stored.
+    """
+
+    largest = 256 << 20
+
+    def __init__(self, files: Files, directory: Path, lock: int, id: str, writer: Writer) -> None:
+        self.id = id
+        self._files = files
+        self._directory = directory
+        self._lock = lock
+        self._writer = writer
+        self._waiting: deque[_Waiting] = deque()
+        self._busy = False  # a group is being gathered or written
+        self._closed = False
+        self._jobs: SimpleQueue[tuple[asyncio.AbstractEventLoop, list[_Waiting]] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
+        self._thread.start()
+
+    @property
+    def first(self) -> Place:
+        """Where the oldest frame that is still there begins."""
+        number, position = self._spans()[0]
+        return Place(position, number, 0)
+
+    @property
+    def end(self) -> Place:
+        """Where the next durable frame will begin."""
+        return self._writer.end
+
+    async def append(self, frame: Frame) -> Placed:
+        """Return once the frame and all before it are durable (port.py).
+
+        Raises JournalFull, JournalFailed, and ValueError for what is no frame.
+        """
+        if self._closed:
+            raise JournalFailed("the journal is closed")
+        if frame.count < 1 or len(frame.salts) != 16 * frame.count or not frame.text.endswith(b"\n") or len(frame.text) > self.largest:
+            raise ValueError(f"a frame has one event or more, 16 bytes of salt for each, and at most {self.largest} bytes of lines")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Placed] = loop.create_future()
+        self._waiting.append((frame, future))
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._flush, loop)  # after all that this turn of the loop brings
+        return await future
+
+    def reader(self) -> FileReader:
+        return FileReader(self._files, self._directory)
+
+    def resume(self, position: Position, leaves: bytes) -> Place:
+        """The place of the frame at `position` that holds these `leaves`. Raises Damaged if there is none."""
+        spans = self._spans()
+        if not spans[0].position <= position < self.end.position:
+            held = f"positions {spans[0].position} to {self.end.position}"
+            raise Damaged(f"{self._directory} holds {held}, not {position}: it was trimmed, or it is not the store's journal")
+        number, start = spans[bisect_right([span.position for span in spans], position) - 1]
+        for placed in self.reader().frames(Place(start, number, 0), Position(position + 1)):
+            if placed.place.position == position and placed.frame.leaves == leaves:
+                return placed.place
+        raise Damaged(f"{self._directory} has no frame with these leaves at position {position}: it is not the store's journal")
+
+    def trim(self, below: Position) -> None:
+        """Delete the files whose every frame lies strictly below the frame at `below`; its own file and the current one stay. Blocks."""
+        with self._writer.lock:
+            spans = self._writer.spans
+            held = [
+                span for span in spans if span.position < self.end.position
+            ]  # the last file may have no frame yet: it tells no position
+            kept = max(1, bisect_right([span.position for span in held], below))
+            gone = spans[: kept - 1]
+            if gone:
+                first = file_name(spans[kept - 1].number)
+                try:
+                    write_manifest(self._files, self._directory, Manifest(FORMAT, self.id, first))
+                except OSError as error:
+                    raise JournalFailed(f"{self._directory} could not be trimmed: {error}") from error
+                del spans[: kept - 1]
+        for span in gone:
+            self._files.unlink(self._directory / file_name(span.number))
+
+    async def close(self) -> None:
+        """Finish what is in flight and release the directory. Appends after it raise JournalFailed."""
+        if self._closed:
+            return
+        self._closed = True
+        while self._waiting:
+            self._flush(asyncio.get_running_loop())
+        await asyncio.to_thread(self._release)
+
+    def _spans(self) -> list[Span]:
+        with self._writer.lock:
+            return list(self._writer.spans)
+
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        group: list[_Waiting] = []
+        size = 0
+        while self._waiting and size < GROUP:
+            group.append(self._waiting.popleft())
+            size += len(group[-1][0].text)
+        if group:  # none if `close` was faster
+            self._jobs.put((loop, group))
+
+    def _work(self) -> None:
+        while job := self._jobs.get():
+            loop, group = job
+            outcome: list[Placed] | IndelibleError
+            try:
+                outcome = self._writer.write([frame for frame, _ in group])
+            except IndelibleError as error:
+                outcome = error
+            try:
+                loop.call_soon_threadsafe(self._settle, loop, group, outcome)
+            except RuntimeError:  # the loop is closed, and with it everyone who waited
+                self._busy = False
+
+    def _settle(self, loop: asyncio.AbstractEventLoop, group: list[_Waiting], outcome: list[Placed] | IndelibleError) -> None:
+        for at, (_, future) in enumerate(group):
+            if future.done():  # cancelled
+                continue
+            if isinstance(outcome, IndelibleError):
+                future.set_exception(type(outcome)(outcome.detail))
+            else:
+                future.set_result(outcome[at])
+        if self._waiting:
+            loop.call_soon(self._flush, loop)  # after those that were just answered have spoken again
+        else:
+            self._busy = False
+
+    def _release(self) -> None:
+        self._jobs.put(None)
+        self._thread.join()
+        self._writer.close()
+        os.close(self._lock)

@@ -1,0 +1,109 @@
+"""The file operations of the journal, in one place: what a fault test replaces.
+
+Every byte that the journal puts on the disk and every name that it changes goes through one `Files`. A test passes a subclass that fails,
+drops or records an operation; `open` tells it which path a descriptor stands for. What a power cut may take, in its terms: any `pwrite`
+or `truncate` not followed by `fdatasync` or `fsync` of the same file, any `open` that creates, `rename` or `unlink` not followed by `fsync`
+of the directory. Only the lock (directory.py) goes past it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_ZEROS = bytes(1 << 20)
+
+
+class Files:
+    """The operating system. Stateless, so a reader that holds one can be pickled."""
+
+    def open(self, path: Path, flags: int) -> int:
+        """A descriptor, not inherited by children; a new file is its owner's alone."""
+        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+    def close(self, fd: int) -> None:
+        os.close(fd)
+
+    def size(self, fd: int) -> int:
+        return os.fstat(fd).st_size
+
+    def pread(self, fd: int, length: int, offset: int) -> bytes:
+        return os.pread(fd, length, offset)
+
+    def pwrite(self, fd: int, data: bytes | memoryview, offset: int) -> int:
+        """Bytes written, which may be fewer than given."""
+        return os.pwrite(fd, data, offset)
+
+    def fdatasync(self, fd: int) -> None:
+        """The file's contents, and its length where it grew, survive a power cut once this returns."""
+        if sys.platform == "darwin":
+            self.fsync(fd)
+        else:
+            os.fdatasync(fd)
+
+    def fsync(self, fd: int) -> None:
+        """The same with everything else about a file, or the names in a directory (for which fdatasync may do nothing)."""
+        if sys.platform == "darwin":
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+        os.fsync(fd)
+
+    def truncate(self, fd: int, length: int) -> None:
+        os.ftruncate(fd, length)
+
+    def rename(self, old: Path, new: Path) -> None:
+        os.replace(old, new)
+
+    def unlink(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+
+    def names(self, directory: Path) -> list[str]:
+        return sorted(os.listdir(directory))
+
+
+def write_all(files: Files, fd: int, data: bytes, offset: int) -> None:
+    """All of `data` at `offset`."""
+    done = files.pwrite(fd, data, offset)
+    while done < len(data):
+        done += files.pwrite(fd, memoryview(data)[done:], offset + done)
+
+
+def sync_directory(files: Files, directory: Path) -> None:
+    """The names in `directory` as they are now survive a power cut."""
+    fd = files.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        files.fsync(fd)
+    finally:
+        files.close(fd)
+
+
+def create(files: Files, path: Path, content: bytes, size: int) -> int:
+    """A synced file at `path` that holds `content` and zeros up to `size`, open for reading and writing. Its name is not synced.
+
+    Zero-filled, because syncing a write into such a file costs half of one that must grow it. A file that could not be finished is removed.
+    """
+    fd = files.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    try:
+        write_all(files, fd, content, 0)
+        for offset in range(len(content), size, len(_ZEROS)):
+            write_all(files, fd, _ZEROS[: size - offset], offset)
+        files.fsync(fd)
+    except BaseException:
+        files.close(fd)
+        files.unlink(path)
+        raise
+    return fd
+
+
+def cut(files: Files, path: Path, length: int) -> None:
+    """Free what lies beyond `length`. Nothing depends on it, so it may fail."""
+    with suppress(OSError):
+        fd = files.open(path, os.O_WRONLY)
+        try:
+            files.truncate(fd, length)
+        finally:
+            files.close(fd)

@@ -1,0 +1,42 @@
+"""The next journal file, zero-filled and synced ahead by a thread."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from indelible.journal.files import Files, create
+
+
+class Spare:
+    """One file `spare.new`, ready before it is needed where the disk has room."""
+
+    def __init__(self, files: Files, directory: Path, size: int) -> None:
+        self.path = directory / "spare.new"
+        self._files = files
+        self._size = size
+        self._thread = ThreadPoolExecutor(1, "journal-spare")
+        self._making: Future[int] = self._thread.submit(self._make)
+
+    def take(self, name: Path) -> int:
+        """Give the spare the name `name` and return its descriptor; the name is not synced. The next spare is begun.
+
+        Waits for the thread. Raises OSError if there is no spare and none can be made, or it cannot be renamed: then nothing has changed,
+        and the next call tries again.
+        """
+        if self._making.exception():
+            self._making = self._thread.submit(self._make)  # the disk that was full then may have room now
+        fd = self._making.result()
+        self._files.rename(self.path, name)
+        self._making = self._thread.submit(self._make)
+        return fd
+
+    def close(self) -> None:
+        self._thread.shutdown()
+        with suppress(OSError):
+            self._files.close(self._making.result())
+            self._files.unlink(self.path)
+
+    def _make(self) -> int:
+        return create(self._files, self.path, b"", self._size)

@@ -1,0 +1,126 @@
+"""The appending side: groups of frames go to the end of the current file, one write and one sync a group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+
+from indelible.errors import JournalFailed, JournalFull
+from indelible.journal.directory import file_name
+from indelible.journal.files import FULL, Files, cut, sync_directory, write_all
+from indelible.journal.frame import After, encode, opening, seed
+from indelible.journal.port import Frame, Place, Placed, Position
+from indelible.journal.recovery import Chain, Span
+from indelible.journal.spare import Spare
+
+
+class _Group(NamedTuple):
+    """Frames as they will stand in the current file: their bytes, where each stands, and the last one's checksum."""
+
+    data: bytes
+    placed: list[Placed]
+    checksum: str
+
+
+class Writer:
+    """Blocking, and used by one thread at a time. After an unknown outcome every call raises JournalFailed."""
+
+    def __init__(self, files: Files, directory: Path, file_size: int, chain: Chain) -> None:
+        self._files = files
+        self._directory = directory
+        self._size = file_size
+        self._number, self._fd, self._offset, self._position, self._prev, self._after = chain.tip
+        self._failure = ""
+        self._spare = Spare(files, directory, file_size)
+        self._predecessor: After | None = None  # still padded, until the frame that names its length is durable
+        self.lock = Lock()  # of `spans`, which trimming changes from another thread
+        self.spans = chain.spans
+        self.end = Place(self._position, self._number, self._offset)  # everything before it is durable
+
+    def write(self, frames: Sequence[Frame]) -> list[Placed]:
+        """Where the frames stand, once all of them are durable.
+
+        Raises JournalFull when none was and none will be stored, JournalFailed when the outcome is unknown: then for ever.
+        """
+        if self._failure:
+            raise JournalFailed(self._failure)
+        try:
+            group = self._encode(frames)
+            if self._offset and self._offset + len(group.data) > self._size:
+                self._rotate()
+                group = self._encode(frames)
+            self._put(group)
+        except JournalFull:
+            raise
+        except Exception as error:  # whatever it was, nobody knows what the disk holds now
+            path = self._directory / file_name(self._number)
+            self._failure = f"{path} could not be written ({error}): nothing is stored any more, start again to find out what was"
+            raise JournalFailed(self._failure) from error
+        return group.placed
+
+    def close(self) -> None:
+        self._spare.close()
+        self._files.close(self._fd)
+
+    def _encode(self, frames: Sequence[Frame]) -> _Group:
+        number, safe, offset, checksum = self._number, self._offset, self._offset, self._prev
+        place = Place(self._position, number, offset)
+        parts: list[bytes] = []
+        placed: list[Placed] = []
+        for frame in frames:
+            line, checksum = encode(frame, checksum, safe, "" if offset else opening(place.position, self._after))
+            text = offset + len(line)
+            offset = text + len(frame.text)
+            after = Place(Position(place.position + frame.count), number, offset)
+            placed.append(Placed(place, text, frame, after))
+            parts += (line, frame.text)
+            place = after
+        return _Group(b"".join(parts), placed, checksum)
+
+    def _put(self, group: _Group) -> None:
+        try:
+            write_all(self._files, self._fd, group.data, self._offset)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            self._undo(len(group.data))
+            raise _full(error, self._directory) from error
+        self._files.fdatasync(self._fd)
+        self._position, _, self._offset = self.end = group.placed[-1].next
+        self._prev = group.checksum
+        if self._predecessor:
+            cut(self._files, self._directory / self._predecessor.file, self._predecessor.length)
+            self._predecessor = None
+
+    def _undo(self, length: int) -> None:
+        """Make sure that no refused frame comes alive at the next start: its bytes become zeros again, durably."""
+        self._files.truncate(self._fd, max(self._offset, self._size))
+        refused = min(length, self._size - self._offset)
+        write_all(self._files, self._fd, bytes(max(0, refused)), self._offset)
+        self._files.fdatasync(self._fd)
+
+    def _rotate(self) -> None:
+        """Go on in the next file. The current one is durable: every group ends with its sync."""
+        path = self._directory / file_name(self._number + 1)
+        try:
+            fd = self._spare.take(path)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise _full(error, self._directory) from error
+        sync_directory(self._files, self._directory)
+        with suppress(OSError):
+            self._files.close(self._fd)
+        self._predecessor = self._after = After(file_name(self._number), self._offset, self._prev)
+        self._number, self._fd, self._offset, self._prev = self._number + 1, fd, 0, seed(path.name)
+        with self.lock:
+            self.spans.append(Span(self._number, self._position))
+
+
+def _full(error: OSError, directory: Path) -> JournalFull:
+    return JournalFull(
+        f"{directory} has no room ({error.strerror}): nothing was stored, reading goes on, writing resumes by itself once there is space"
+    )
