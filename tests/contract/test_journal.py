@@ -47,9 +47,10 @@ async def append_all(journal: Journal, frames: list[Frame]) -> list[Placed]:
     return list(await asyncio.gather(*(journal.append(each) for each in frames)))
 
 
-@pytest.fixture(params=JOURNALS.values(), ids=JOURNALS.keys())
+@pytest.fixture(params=list(JOURNALS.values()), ids=list(JOURNALS))
 def start(request: pytest.FixtureRequest) -> Open:
-    return request.param
+    chosen: Open = request.param
+    return chosen
 
 
 def test_a_new_journal_is_empty_and_begins_at_position_zero(start: Open, tmp_path: Path) -> None:
@@ -266,7 +267,7 @@ class AgainstAModel(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("name", JOURNALS)
 def test_any_order_of_appends_restarts_and_trims_keeps_what_a_list_keeps(name: str) -> None:
-    machine = type("Machine", (AgainstAModel,), {"start": staticmethod(JOURNALS[name])})
+    machine: Any = type("Machine", (AgainstAModel,), {"start": staticmethod(JOURNALS[name])})
     slow = name == "file"  # 64 MiB of zeros at each start
     few = settings(max_examples=3 if slow else 25, stateful_step_count=8 if slow else 25, deadline=None)
     machine.TestCase.settings = settings(few, suppress_health_check=list(HealthCheck))

@@ -10,9 +10,9 @@ from collections import deque
 from pathlib import Path
 from queue import SimpleQueue
 
-from indelible.errors import Damaged, IndelibleError, JournalFailed
+from indelible.errors import Damaged, IndelibleError, JournalFailed, JournalFull
 from indelible.journal.directory import FORMAT, Manifest, file_name, read_manifest, take_lock, write_manifest
-from indelible.journal.files import Files, sync_directory
+from indelible.journal.files import FULL, Files, sync_directory
 from indelible.journal.port import Frame, Place, Placed, Position
 from indelible.journal.reader import FileReader
 from indelible.journal.recovery import Progress, Span, recover
@@ -45,9 +45,13 @@ def open_file_journal(
             sync_directory(files, path.parent)
         chain = recover(files, directory, file_size, progress)
         return FileJournal(files, directory, lock, chain.id, Writer(files, directory, file_size, chain))
-    except BaseException:
+    except BaseException as error:
         os.close(lock)
-        raise
+        if not isinstance(error, OSError):
+            raise
+        if error.errno in FULL:
+            raise JournalFull(f"{directory} has no room for a journal file of {file_size} bytes: make space and start again") from error
+        raise JournalFailed(f"{directory} could not be read and made durable: {error}") from error
 
 
 class FileJournal:

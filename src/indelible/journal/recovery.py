@@ -12,9 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from indelible.errors import JournalFailed, JournalFull
 from indelible.journal.directory import Manifest, damaged, file_name, file_number, new_manifest, read_manifest, write_manifest
-from indelible.journal.files import FULL, Files, create, cut, sync_directory
+from indelible.journal.files import Files, create, cut, sync_directory
 from indelible.journal.frame import After, Broken, Found, encode, opening, seed
 from indelible.journal.port import Frame, Position
 from indelible.journal.scan import CHUNK, Tape
@@ -71,22 +70,15 @@ class _Tail(NamedTuple):
 def recover(files: Files, directory: Path, file_size: int, progress: Progress) -> Chain:
     """Read the journal in `directory` and make all of it durable; an empty directory becomes a journal.
 
-    Raises Damaged if a frame that was acknowledged does not hold, JournalFull if there is no room for the new file, JournalFailed if
-    the disk fails: the next start then finds no less than this one found.
+    Raises Damaged if a frame that was acknowledged does not hold, OSError if there is no room for the new file or the disk fails: the
+    next start then finds no less than this one found.
     """
-    try:
-        manifest = read_manifest(directory) or _found(files, directory)
-        first = file_number(manifest.first) or 1
-        links = _links(files, directory, _tidy(files, directory, first))
-        _verify_closed(files, links, progress)
-        tail = _read_tail(files, links, progress) if links else _Tail(1, Position(0), None, [])
-        tip = _renew(files, directory, file_size, tail)
-    except OSError as error:
-        if error.errno in FULL:
-            raise JournalFull(
-                f"{directory} has no room for the next journal file of {file_size} bytes: make space and start again"
-            ) from error
-        raise JournalFailed(f"{directory} could not be made durable: {error}") from error
+    manifest = read_manifest(directory) or _found(files, directory)
+    first = file_number(manifest.first) or 1
+    links = _links(files, directory, _tidy(files, directory, first))
+    _verify_closed(files, links, progress)
+    tail = _read_tail(files, links, progress) if links else _Tail(1, Position(0), None, [])
+    tip = _renew(files, directory, file_size, tail)
     kept = [Span(link.number, link.position) for link in links if link.number < tip.number]
     return Chain(manifest.id, [*kept, Span(tip.number, tail.position)], tip)
 
