@@ -5,7 +5,9 @@ IndelibleError
 │   ├── NotJSON           400   the bytes are not JSON, or cannot be split into events
 │   ├── BadParameter      400   a query parameter is unknown or malformed
 │   ├── Unauthorized      401   the key is missing or wrong
+│   ├── CrossSite         403   a page of another site tries to write through a reader's browser
 │   ├── NotFound          404   no such event, entry, log or page
+│   ├── NotAllowed        405   this path is there, but not with this method
 │   ├── Ambiguous         409   one id in two sources: say which with ?source=
 │   ├── Conflict          409   this id is taken by other bytes
 │   ├── TooLarge          413   the event, the batch or its inflated form is over a limit
@@ -83,10 +85,23 @@ class Unauthorized(Refused):
     title = "A key is needed"
 
 
+class CrossSite(Refused):
+    status = 403
+    exit_code = 77
+    name = "cross-site"
+    title = "A page of another site may not write here"
+
+
 class NotFound(Refused):
     status = 404
     name = "not-found"
     title = "There is nothing under this name"
+
+
+class NotAllowed(Refused):
+    status = 405
+    name = "method-not-allowed"
+    title = "This path does not take that method"
 
 
 class Ambiguous(Refused):
