@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from journal_disk import frame
 
 from indelible.errors import Damaged, Misconfigured
 from indelible.journal.file import FileJournal, open_file_journal
-from indelible.journal.frame import encode, seed
+from indelible.journal.frame import After, encode, opening, seed
 from indelible.journal.port import Frame, Place, Placed, Position
 
 SIZE = 2048
@@ -141,6 +142,18 @@ def test_a_file_under_the_name_of_another_stops_the_start(tmp_path: Path) -> Non
     refused(tmp_path, "00000002.journal", 0)
 
 
+@pytest.mark.parametrize("wrong", ["position", "length", "checksum", "file"])
+def test_a_file_that_does_not_end_as_its_follower_says_stops_the_start(tmp_path: Path, wrong: str) -> None:
+    placed = three_files(tmp_path)
+    (_, last), head = [each for each in placed if each.place.unit == 1], next(each for each in placed if each.place.unit == 2)
+    told = json.loads(file(tmp_path, 2).read_bytes().partition(b"\n")[0])["after"] | {"position": 2}
+    told[wrong] = {"position": 3, "length": last.place.offset, "checksum": "0" * 32, "file": "00000007.journal"}[wrong]
+    after = After(told["file"], told["length"], told["checksum"])
+    line, _ = encode(head.frame, seed("00000002.journal"), 0, opening(told["position"], after))
+    overwrite(file(tmp_path, 2), 0, line + head.frame.text)
+    refused(tmp_path, "00000002.journal" if wrong == "file" else "00000001.journal")
+
+
 def test_bytes_behind_the_named_length_of_a_closed_file_are_ignored(tmp_path: Path) -> None:
     three_files(tmp_path)
     with file(tmp_path, 1).open("ab") as opened:
@@ -194,3 +207,11 @@ def test_a_reader_says_which_byte_is_damaged_and_that_a_file_was_trimmed(tmp_pat
     with pytest.raises(Damaged, match=f"byte {offset}:"):
         list(reader.frames(Place(last.place.position, unit, offset), last.next.position))
     asyncio.run(journal.close())
+
+
+def test_a_damaged_length_does_not_ask_for_all_the_memory(tmp_path: Path) -> None:
+    placed = appended(tmp_path, [frame(1)], [frame(2)])
+    line, _ = encode(frame(3), "", 0)
+    wrong = line.replace(b'"bytes":%d,' % len(frame(3).text), b'"bytes":999999999999999,')
+    overwrite(file(tmp_path, 1), placed[1].next.offset, wrong)
+    assert found(tmp_path) == [frame(1), frame(2)]

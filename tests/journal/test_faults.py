@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from journal_disk import Watched, frame
 
-from indelible.errors import JournalFailed, JournalFull
+from indelible.errors import Damaged, JournalFailed, JournalFull
 from indelible.journal.file import open_file_journal
 from indelible.journal.port import Frame
 
@@ -177,8 +177,62 @@ def test_the_files_are_their_owners_alone_and_a_closed_one_gives_its_padding_bac
         placed = [await journal.append(frame(seed, size=300)) for seed in range(5)]
         last = [each for each in placed if each.place.unit == 1][-1]
         assert (tmp_path / "journal" / "00000001.journal").stat().st_size == last.next.offset
+        assert (tmp_path / "journal" / f"{placed[-1].place.unit:08d}.journal").stat().st_size == SIZE
         assert (tmp_path / "journal").stat().st_mode & 0o777 == 0o700
         assert {path.stat().st_mode & 0o777 for path in (tmp_path / "journal").iterdir()} == {0o600}
+        await journal.close()
+
+    run(go)
+
+
+def test_a_start_that_could_not_free_the_padding_does_not_show_a_frame_twice(tmp_path: Path) -> None:
+    """The frames that were written anew still stand in the old file, whole, behind its end."""
+
+    async def go() -> None:
+        journal = open_file_journal(tmp_path, file_size=SIZE)
+        for seed in range(2):
+            await journal.append(frame(seed))
+        _, stale = await asyncio.gather(journal.append(frame(2)), journal.append(frame(3)))
+        await journal.close()
+        fault = Fault("truncate", errno.EIO)
+        fault.on = True
+        journal = open_file_journal(tmp_path, file_size=SIZE, files=Watched(fault))
+        await journal.append(frame(4))
+        placed = list(journal.reader().frames(journal.first, journal.end.position))
+        assert [(each.frame, each.place.unit) for each in placed] == [(frame(seed), 1 + (seed > 1)) for seed in range(5)]
+        with pytest.raises(Damaged):
+            list(journal.reader().frames(stale.place, stale.next.position))
+        await journal.close()
+        assert await found(tmp_path) == [frame(seed) for seed in range(5)]
+
+    run(go)
+
+
+def test_trimming_keeps_a_frame_while_the_newest_file_has_none(tmp_path: Path) -> None:
+    """A file without frames tells no position: alone it would make the journal begin anew at 0."""
+    fault = Fault("pwrite", errno.ENOSPC, "2.journal")
+
+    class FullOnce(Watched):
+        def pwrite(self, fd: int, data: bytes | memoryview, offset: int) -> int:
+            try:
+                return super().pwrite(fd, data, offset)
+            finally:
+                fault.on = fault.on and self.paths[fd].name != "00000002.journal"
+
+    async def go() -> None:
+        journal = open_file_journal(tmp_path, file_size=SIZE, files=FullOnce(fault))
+        for seed in range(2):
+            await journal.append(frame(seed, size=300))
+        fault.on = True
+        with pytest.raises(JournalFull):
+            for seed in range(2, 9):
+                await journal.append(frame(seed, size=300))
+        assert (tmp_path / "journal" / "00000002.journal").exists()
+        end = journal.end.position
+        journal.trim(end)
+        await journal.close()
+        journal = open_file_journal(tmp_path, file_size=SIZE)
+        assert (journal.first.position, journal.end.position) == (0, end)
         await journal.close()
 
     run(go)

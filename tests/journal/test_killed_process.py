@@ -17,6 +17,7 @@ from journal_disk import frame
 
 from indelible.errors import InUse
 from indelible.journal.file import open_file_journal
+from indelible.journal.port import Frame
 
 CHILD = """
 import asyncio, sys
@@ -64,7 +65,9 @@ def test_everything_that_was_acknowledged_is_there_after_each_of_several_kills(t
             told += child.stdout.read().splitlines(keepends=True)
         acknowledged |= {int(line.split()[0]): int(line.split()[1]) for line in told if line.endswith("\n")}
         journal = open_file_journal(tmp_path, file_size=1 << 16)
-        there = {placed.place.position: placed.frame for placed in journal.reader().frames(journal.first, journal.end.position)}
+        there: dict[int, Frame] = {
+            placed.place.position: placed.frame for placed in journal.reader().frames(journal.first, journal.end.position)
+        }
         asyncio.run(journal.close())
         assert all(there[position] == frame(seed, 1 + seed % 3) for position, seed in acknowledged.items())
     assert len(acknowledged) > 1900

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -173,3 +175,49 @@ def test_trimming_loses_nothing_above_it_whenever_the_power_goes(tmp_path: Path)
         first, found = frames_after_a_start(data)
         assert first <= below
         assert found == GIVEN[-len(found) :] and len(found) >= len(GIVEN) - 9, data
+
+
+def test_a_trim_that_was_killed_before_its_sync_loses_nothing_when_the_power_goes_in_the_next_start(tmp_path: Path) -> None:
+    """journal.json is new in the page cache and old on the disk: older files may go only once it is on the disk."""
+    journal = open_file_journal(tmp_path / "before", file_size=SIZE)
+
+    async def fill() -> None:
+        for each in GIVEN:
+            await journal.append(each)
+        await journal.close()
+
+    asyncio.run(fill())
+    position, unit, _ = journal.resume(Position(sum(each.count for each in GIVEN[:9])), GIVEN[9].leaves)
+    for step in range(8):
+        for name in (None, "00000001.journal"):
+            data = tmp_path / f"{step}-{name}"
+            shutil.copytree(tmp_path / "before", data)
+            disk = start_after_a_killed_trim(data, unit, step)
+            disk.cut(data / "after", None)
+            if name and name not in [path.name for path in disk.directory.iterdir()]:
+                (data / "after" / "journal" / name).unlink(missing_ok=True)  # this one name's removal was kept, no other change
+                disk.names_held.pop(name, None)
+            disk.release()
+            first, found = frames_after_a_start(data / "after")
+            assert first <= position
+            assert found == GIVEN[-len(found) :] and len(found) >= len(GIVEN) - 9
+
+
+def start_after_a_killed_trim(data: Path, unit: int, step: int) -> PowerCut:
+    """journal.json names `unit`, which the disk does not know yet; the start then crashes before its operation `step`."""
+    steps = 0
+
+    def crash(operation: str, path: Path) -> None:
+        nonlocal steps
+        steps += path.name != "spare.new"
+        if steps > step:
+            raise Crash
+
+    manifest, new = data / "journal" / "journal.json", data / "journal" / "journal.json.new"
+    new.write_bytes(manifest.read_bytes().replace(b"00000001", b"%08d" % unit))
+    disk = PowerCut(data / "journal", before=crash)
+    disk.unlinked.append(os.open(manifest, os.O_RDONLY))
+    new.replace(manifest)
+    with suppress(Crash):
+        asyncio.run(open_file_journal(data, file_size=SIZE, files=disk).close())
+    return disk

@@ -7,6 +7,7 @@ import os
 import threading
 from bisect import bisect_right
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -123,9 +124,8 @@ class FileJournal:
         """Delete the files whose every frame lies strictly below the frame at `below`; its own file and the current one stay. Blocks."""
         with self._writer.lock:
             spans = self._writer.spans
-            held = [
-                span for span in spans if span.position < self.end.position
-            ]  # the last file may have no frame yet: it tells no position
+            # The last file may have no frame yet: it tells no position, so it cannot be the oldest one.
+            held = [span for span in spans if span.position < self.end.position]
             kept = max(1, bisect_right([span.position for span in held], below))
             gone = spans[: kept - 1]
             if gone:
@@ -133,10 +133,12 @@ class FileJournal:
                 try:
                     write_manifest(self._files, self._directory, Manifest(FORMAT, self.id, first))
                 except OSError as error:
-                    raise JournalFailed(f"{self._directory} could not be trimmed: {error}") from error
+                    kind = JournalFull if error.errno in FULL else JournalFailed
+                    raise kind(f"{self._directory} could not be trimmed: {error}") from error
                 del spans[: kept - 1]
         for span in gone:
-            self._files.unlink(self._directory / file_name(span.number))
+            with suppress(OSError):  # the next start tries again
+                self._files.unlink(self._directory / file_name(span.number))
 
     async def close(self) -> None:
         """Finish what is in flight and release the directory. Appends after it raise JournalFailed."""

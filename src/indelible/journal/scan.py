@@ -38,10 +38,10 @@ class Tape:
         """The frame that begins at byte `start`. Raises Broken if none does, Damaged if the disk cannot be read."""
         found = decode(self._buffer, start - self._base, start) if self._base <= start <= self._base + len(self._buffer) else len(MAGIC)
         while isinstance(found, int):
-            wanted = max(found, self._chunk)
-            self._read(start, wanted)
+            left = self.size() - start
+            self._read(start, max(min(found, left), self._chunk))  # a damaged length may ask for any number of bytes
             found = decode(self._buffer, 0, start)
-            if isinstance(found, int) and len(self._buffer) < wanted:
+            if isinstance(found, int) and len(self._buffer) >= left:
                 raise Broken("the file ends inside the frame")
         return found
 
