@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Annotated
 
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 RESERVED = "indelible."  # types under it are the service's own
 DEPTH = 64  # the event's own `{` is depth 1; a rule, not a limit: some store could not hold more
@@ -34,6 +35,8 @@ class Result(Enum):
 # A member that is missing (UNSET) and one that is null mean the same to a reader; they are kept apart here because
 # the strict decoder compares an event's encoding with its bytes to prove that no member was dropped.
 Text = str | None | UnsetType
+Name = Annotated[str, Meta(min_length=1)]
+Count = Annotated[int, Meta(ge=1, le=(1 << 63) - 1)]
 
 
 class Part(Struct, forbid_unknown_fields=True, gc=False):
@@ -95,16 +98,16 @@ class Producer(Part):
     """One run of a sending process: `id` is new at each start, `sequence` counts 1, 2, …, `last` marks a clean stop."""
 
     id: Text = UNSET
-    sequence: int | None | UnsetType = UNSET
+    sequence: Count | None | UnsetType = UNSET
     last: bool | None | UnsetType = UNSET
 
 
 class Event(Part):
     """One event as a producer sends it. `time` stays text: msgspec would round `.9999999` into the next second."""
 
-    type: str
-    source: str
-    id: Text = UNSET
+    type: Name
+    source: Name
+    id: Name | None | UnsetType = UNSET
     time: Text = UNSET
     outcome: Outcome | None | UnsetType = UNSET
     targets: list[Target] | None | UnsetType = UNSET
@@ -118,28 +121,21 @@ class Event(Part):
     data: Raw | UnsetType = UNSET
 
 
-TWINS = {
-    "timestamp": "time",
-    "ts": "time",
-    "@timestamp": "time",
-    "date": "time",
-    "event": "type",
-    "event_type": "type",
-    "action": "type",
-    "name": "type",
-    "service": "source",
-    "app": "source",
-    "user": "actor",
-    "user_id": "actor",
-    "resource": "targets",
-    "target": "targets",
-    "payload": "data",
-    "metadata": "data",
-    "details": "data",
-    "tags": "labels",
-    "status": "outcome",
-    "result": "outcome",
-    "event_id": "id",
-    "uuid": "id",
+_TWINS = {
+    "type": "event event_type event_name action kind verb operation name",
+    "source": "service service_name app application system component origin producer_name logger",
+    "time": "timestamp ts @timestamp date datetime event_time occurred_at created_at when at",
+    "actor": "user user_id username user_name subject principal who account performed_by",
+    "targets": "target resource resources resource_id object entity",
+    "data": "payload metadata meta details body message msg attributes properties params extra fields custom content",
+    "labels": "tags label annotations",
+    "outcome": "status result success state",
+    "id": "event_id uuid guid message_id",
+    "where": "location hostname environment env region host instance version",
+    "context": "ip ip_address user_agent session session_id request request_id client",
+    "trace": "trace_id traceparent tracestate span_id correlation_id causation_id",
+    "producer": "sequence seq",
+    "schema": "schema_url dataschema $schema",
 }
-"""What an unknown top-level member was probably meant to be."""
+TWINS = {twin: member for member, twins in _TWINS.items() for twin in twins.split()}
+"""What an unknown top-level member was probably meant to be; names are looked up in lower case, `-` as `_`."""
