@@ -1,0 +1,156 @@
+"""The service as one ASGI callable: the gate, the short way to the write path, and the routes of everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from indelible.errors import NotAllowed, NotFound
+from indelible.http import health, pages, problems, read
+from indelible.http.auth import Gate
+from indelible.http.ingest import Ingest
+from indelible.http.service import Service
+
+HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+)
+"""On every answer but receipts: an audit trail stays in no cache and is embedded by nobody."""
+
+
+def build(service: Service) -> ASGIApp:
+    """The application; `service` is in `request.app.state.service`."""
+    return Door(service, Ingest(service))
+
+
+def routes() -> list[Route]:
+    """Every route. Those of a log stand twice: `/v1/x` is `/v1/logs/{log}/x` of the default log."""
+    of_a_log = (
+        ("/events", post_elsewhere, "POST"),
+        ("/events", read.events, "GET"),
+        ("/events/{id:path}", read.event, "GET"),
+        ("/count", read.count, "GET"),
+    )
+    return [
+        *(Route(f"{start}{path}", to, methods=[method]) for start in ("/v1", "/v1/logs/{log}") for path, to, method in of_a_log),
+        Route("/v1/logs", read.logs),
+        Route("/v1/logs/{log}/entries/{index}", read.entry),
+        Route("/", pages.home),
+        Route("/docs", pages.docs),
+        Route("/problems/{name}", pages.problem),
+        Route("/openapi.json", pages.openapi),
+        Route("/healthz", health.healthz),
+        Route("/readyz", health.readyz),
+        Route("/metrics", health.metrics),
+    ]
+
+
+async def post_elsewhere(request: Request) -> Response:
+    """POST of events to no log of ours; to those that there are the door has the short way. Raises NotFound."""
+    _, log = read.asked(request)
+    raise NotFound(f"write the path plainly: /v1/logs/{log}/events")
+
+
+class Door:
+    """What every request passes: who may ask, where it goes, and the one place where errors become answers.
+
+    POST of events goes straight on to `ingest`, with `scope["path_params"]["log"]` set and nothing else in its way.
+    Until it begins its answer it may raise any IndelibleError; the answers it sends itself it counts itself.
+    """
+
+    def __init__(self, service: Service, ingest: ASGIApp) -> None:
+        self._metrics = service.metrics
+        self._check = Gate(service.key).check
+        self._ingest = ingest
+        self._posts = {f"/v1/logs/{log}/events".encode(): log for log in service.logs}
+        if read.DEFAULT in service.logs:
+            self._posts[b"/v1/events"] = read.DEFAULT
+        # Starlette's own stack would answer errors in plain text, so its router is called and its stack is not.
+        self._inner = Starlette(routes=routes())
+        self._inner.state.service = service
+        self._inner.router.redirect_slashes = False
+        self._plain = _plain_paths(self._inner.routes, service.logs)  # type: ignore[arg-type]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+        try:
+            self._check(scope["method"], path, scope["headers"], scope["http_version"])
+            if scope["method"] == "POST" and (log := self._posts.get(path)) is not None:
+                scope["path_params"] = {"log": log}
+                await self._ingest(scope, receive, send)
+                return
+        except Exception as error:
+            await self._answer(problems.response(problems.translated(error, scope)), scope, receive, send)
+            return
+        await self._ask(scope, path.decode("latin-1"), receive, send)
+
+    async def _ask(self, scope: Scope, path: str, receive: Receive, send: Send) -> None:
+        """Everything but the write path. Routes match the raw path: a %2F ends no segment, and handlers decode once."""
+        scope = {**scope, "path": path, "root_path": "", "app": self._inner}
+        watch = _Watch(send, scope["method"] == "HEAD")
+        try:
+            await self._inner.router(scope, receive, watch.send)
+        except HTTPException:
+            await self._answer(self._astray(scope["method"], path), scope, receive, send)
+        except Exception as error:
+            answer = problems.response(problems.translated(error, scope))
+            if not watch.status:  # else the server closes the connection: half an answer must not look like a whole one
+                await self._answer(answer, scope, receive, send)
+        else:
+            self._metrics.answered(watch.status)
+
+    async def _answer(self, answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
+        self._metrics.answered(answer.status_code)
+        await answer(scope, receive, _Watch(send, scope["method"] == "HEAD").send)
+
+    def _astray(self, method: str, path: str) -> Response:
+        """The answer where no route takes this method and path: the nearest path, or the methods there are."""
+        slashed = path.endswith("/") and path.rstrip("/") in self._plain  # /v1/events/ is no event without a name
+        if slashed or not (methods := self._methods(path)):
+            near = get_close_matches(path[:80].rstrip("/"), self._plain, 1, 0.5)
+            hint = f"did you mean {near[0]}?" if near else "/docs lists what there is"
+            return problems.response(NotFound(f"there is no {path[:80]}: {hint}"))
+        allow = ", ".join(sorted({*methods, "OPTIONS"}))
+        if method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": allow})
+        return problems.response(NotAllowed(f"{path[:80]} takes {allow}, not {method[:20]}"), allow)
+
+    def _methods(self, path: str) -> set[str]:
+        fitting = (route for route in self._inner.routes if isinstance(route, Route) and route.path_regex.match(path))
+        return {method for route in fitting for method in route.methods or ()}
+
+
+class _Watch:
+    """A `send` that adds HEADERS, remembers the status, and keeps the body of an answer to HEAD."""
+
+    def __init__(self, send: Send, head: bool) -> None:
+        self._send = send
+        self._head = head
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *HEADERS]
+        elif self._head:
+            message = {**message, "body": b""}
+        await self._send(message)
+
+
+def _plain_paths(table: Sequence[Route], logs: Iterable[str]) -> list[str]:
+    """The paths without anything to fill in but a log, which is filled in."""
+    filled = (route.path.replace("{log}", log) for route in table for log in logs)
+    return list(dict.fromkeys(path for path in filled if "{" not in path))

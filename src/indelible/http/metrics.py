@@ -1,0 +1,82 @@
+"""What the service counts, as plain integers on the write path and as Prometheus text when someone asks."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
+
+BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5)
+"""Upper bounds in seconds: an fdatasync takes 0.1 ms on a good disk and half a second on a bad day."""
+
+RESULTS = ("stored", "duplicate", "conflict", "refused")
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """Counters of one process since its start. Labels come from fixed lists and the configuration, never from events.
+
+    A type, an id or a source as a label would let a producer fill the memory of whatever scrapes them.
+    """
+
+    def __init__(self) -> None:
+        self.answers = [0] * 6  # by the status' first digit
+        self.events = dict.fromkeys(RESULTS, 0)
+        self.octets = 0
+        self.waits = [0] * (len(BUCKETS) + 1)
+        self.waited = 0.0
+
+    def answered(self, status: int) -> None:
+        """An answer of this status was sent."""
+        self.answers[status // 100] += 1
+
+    def recorded(self, stored: int, duplicates: int, conflicts: int, refused: int, octets: int, seconds: float) -> None:
+        """One request's events were settled: what became of them, the bytes of their bodies, and the wait for their receipts."""
+        events = self.events
+        events["stored"] += stored
+        events["duplicate"] += duplicates
+        events["conflict"] += conflicts
+        events["refused"] += refused
+        self.octets += octets
+        self.waits[bisect_left(BUCKETS, seconds)] += 1
+        self.waited += seconds
+
+    def refused(self, events: int) -> None:
+        """These events were refused at the door, and nothing of their request was journaled."""
+        self.events["refused"] += events
+
+    def text(self, position: int, ready: bool, sizes: Mapping[str, int]) -> str:
+        """The Prometheus text format, 0.0.4. `position` is the journal's, `sizes` are entries by the name of a configured log."""
+        lines = [
+            *_family("answers_total", "counter", "HTTP answers by class of status.", _answers(self.answers)),
+            *_family("events_total", "counter", "Events by what became of them.", _labelled("result", self.events)),
+            *_family("event_bytes_total", "counter", "Bytes of event bodies that were journaled.", [("", self.octets)]),
+            *_family("receipt_seconds", "histogram", "Wait from a prepared request to its receipt, the sync included.", self._waits()),
+            *_family("journal_position", "gauge", "Events journaled and folded, duplicates included.", [("", position)]),
+            *_family("ready", "gauge", "1 once the journal was replayed.", [("", int(ready))]),
+            *_family("log_entries", "gauge", "Entries in a log.", _labelled("log", sizes)),
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _waits(self) -> Iterable[tuple[str, float]]:
+        sums = list(accumulate(self.waits))
+        for bound, below in zip((*map(str, BUCKETS), "+Inf"), sums, strict=True):
+            yield f'_bucket{{le="{bound}"}}', below
+        yield "_sum", round(self.waited, 6)
+        yield "_count", sums[-1]
+
+
+def _family(name: str, kind: str, about: str, samples: Iterable[tuple[str, float]]) -> Iterable[str]:
+    yield f"# HELP indelible_{name} {about}"
+    yield f"# TYPE indelible_{name} {kind}"
+    for suffix, value in samples:
+        yield f"indelible_{name}{suffix} {value}"
+
+
+def _answers(counts: Iterable[int]) -> Iterable[tuple[str, float]]:
+    return ((f'{{class="{digit}xx"}}', count) for digit, count in enumerate(counts) if digit > 1)
+
+
+def _labelled(label: str, values: Mapping[str, int]) -> Iterable[tuple[str, float]]:
+    """Names from RESULTS or the configuration: nothing in them needs an escape."""
+    return ((f'{{{label}="{name}"}}', value) for name, value in values.items())

@@ -1,0 +1,185 @@
+"""Questions: pages of events, one event by id or index, counts, and the logs that there are (docs/http-api.md)."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, unquote_to_bytes
+
+from msgspec import Struct
+from msgspec.json import Decoder, encode
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from indelible.errors import Ambiguous, BadParameter, Busy, Fault, NotFound
+from indelible.http.answers import Count, Log, Logs
+from indelible.http.service import Service
+from indelible.model import times
+from indelible.model.query import cursor, parse
+from indelible.model.receipt import Record
+from indelible.store.port import Row
+
+DEFAULT = "default"  # the log that a short path means
+ANSWER = 8 << 20  # bytes at which a page ends, with a cursor
+MOST_PARAMETERS = 200  # each unknown one costs a search for its likely twin
+MOST_DIGITS = 18  # of an index
+JSON = "application/json"
+
+
+async def events(request: Request) -> Response:
+    """A page of the events that match, newest first."""
+    service, log = asked(request)
+    question = parse(log, parameters(request.scope["query_string"]))
+    page = await service.store.page(question.query, question.below, question.limit, ANSWER)
+    texts, more = _fitting(page.rows, page.next)
+    after = encode(None if more is None else cursor(question.query, more))
+    complete = encode(page.complete)
+    return Response(b'{"events":[%b],"next":%b,"complete":%b}' % (b",".join(texts), after, complete), media_type=JSON)
+
+
+async def event(request: Request) -> Response:
+    """The one event with this id."""
+    service, log = asked(request)
+    raw = request.path_params["id"]
+    if not raw:  # /v1/events/ is no event but a path with a slash too many
+        raise HTTPException(404)
+    id = decoded(raw.encode("latin-1"), "id")
+    source = _only_source(parameters(request.scope["query_string"]))
+    rows = await service.store.named(log, id)
+    fitting = [row for row in rows if source is None or source_of(row) == source]
+    if not fitting:
+        raise _nothing_named(log, id, source, rows)
+    if len(fitting) > 1:
+        faults = tuple(Fault(f"?source={quote(source_of(row), safe='')}", parameter="source") for row in fitting)
+        raise Ambiguous(f"{len(fitting)} sources sent the id {id[:80]!r}: say which with ?source=", faults)
+    return Response(spliced(fitting[0]), media_type=JSON)
+
+
+async def entry(request: Request) -> Response:
+    """The event at this index of a log."""
+    service, log = asked(request)
+    _no_parameters(request)
+    text = request.path_params["index"]
+    if not (text.isascii() and text.isdigit()):
+        raise BadParameter(f"{text[:40]!r} is not an index: a whole number from 0", (Fault("a whole number from 0", parameter="index"),))
+    index = int(text[: MOST_DIGITS + 1])
+    row = await service.store.entry(log, index)
+    if row is None:
+        size = service.recorder.size(log)
+        raise NotFound(f"log {log!r} has no entry {text[:40]}: it has {size}, counted from 0")
+    return Response(spliced(row), media_type=JSON)
+
+
+async def count(request: Request) -> Response:
+    """How many events match."""
+    service, log = asked(request)
+    question = parse(log, parameters(request.scope["query_string"]), paging=False)
+    return Response(encode(Count(await service.store.count(question.query))), media_type=JSON)
+
+
+async def logs(request: Request) -> Response:
+    """The configured logs and their sizes."""
+    service: Service = request.app.state.service
+    _no_parameters(request)
+    wait_until_ready(service)
+    return Response(encode(Logs([Log(name, service.recorder.size(name)) for name in service.logs])), media_type=JSON)
+
+
+def spliced(row: Row) -> bytes:
+    """The event's own bytes with `record` in front: nothing of them is rendered again."""
+    record = Record(row.log, row.index, row.id, times.text(row.time), times.text(row.recorded), row.writer, list(row.assigned))
+    return b'{"record":%b,%b' % (encode(record), row.body[1:])
+
+
+def asked(request: Request) -> tuple[Service, str]:
+    """The service and the log that the path names. Raises NotFound for a log that is not configured, Busy before the replay's end."""
+    service: Service = request.app.state.service
+    raw = request.path_params.get("log")
+    log = DEFAULT if raw is None else decoded(raw.encode("latin-1"), "log")
+    known_log(service, log)
+    wait_until_ready(service)
+    return service, log
+
+
+def known_log(service: Service, log: str) -> None:
+    """Raises NotFound, with the list, for a log that is not configured."""
+    if log not in service.logs:
+        raise NotFound(f"there is no log {log[:80]!r}; this server has: {', '.join(service.logs)}")
+
+
+def wait_until_ready(service: Service) -> None:
+    """Raises Busy while the journal is replayed: an answer now would not be a full look."""
+    if not service.recorder.ready:
+        raise Busy("the journal is being replayed: ask again in a moment")
+
+
+def parameters(query_string: bytes) -> list[tuple[str, str]]:
+    """The names and values of a query string, decoded once; `+` is a space. Raises BadParameter."""
+    parts = [part for part in query_string.split(b"&") if part]
+    if len(parts) > MOST_PARAMETERS:
+        raise BadParameter(f"{len(parts)} parameters are more than {MOST_PARAMETERS}")
+    pairs = (part.partition(b"=") for part in parts)
+    return [
+        (decoded(name.replace(b"+", b" "), "the query string"), decoded(value.replace(b"+", b" "), name.decode("latin-1")[:80]))
+        for name, _, value in pairs
+    ]
+
+
+def decoded(raw: bytes, name: str) -> str:
+    """Percent-decoded once. Raises BadParameter where that is not UTF-8."""
+    try:
+        return unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError as error:
+        detail = f"percent-decoded, {name} is not UTF-8 from byte {error.start} on"
+        raise BadParameter(detail, (Fault(detail, parameter=name),)) from None
+
+
+class _Sourced(Struct):
+    """All that a look at a body's source decodes."""
+
+    source: str
+
+
+_SOURCED = Decoder(_Sourced)
+
+
+def source_of(row: Row) -> str:
+    """The service that sent it."""
+    return _SOURCED.decode(row.body).source
+
+
+def _only_source(pairs: list[tuple[str, str]]) -> str | None:
+    faults = [
+        Fault(f"unknown parameter {name[:80]!r}: only source may stand here", parameter=name[:80]) for name, _ in pairs if name != "source"
+    ]
+    if len(pairs) - len(faults) > 1:
+        faults.append(Fault("source stands twice: give it once", parameter="source"))
+    if faults:
+        raise BadParameter(faults[0].detail, tuple(faults))
+    return pairs[0][1] if pairs else None
+
+
+def _no_parameters(request: Request) -> None:
+    pairs = parameters(request.scope["query_string"])
+    if pairs:
+        faults = tuple(Fault(f"unknown parameter {name[:80]!r}: none may stand here", parameter=name[:80]) for name, _ in pairs)
+        raise BadParameter(faults[0].detail, faults)
+
+
+def _nothing_named(log: str, id: str, source: str | None, rows: list[Row]) -> NotFound:
+    if not rows:
+        return NotFound(f"no event in log {log!r} has the id {id[:80]!r}")
+    others = ", ".join(source_of(row)[:80] for row in rows[:10])
+    return NotFound(f"{(source or '')[:80]!r} sent no event with the id {id[:80]!r}; these did: {others}")
+
+
+def _fitting(rows: list[Row], more: int | None) -> tuple[list[bytes], int | None]:
+    """The rows' texts up to ANSWER bytes, at least one, and the index below which to go on."""
+    texts: list[bytes] = []
+    size = 0
+    for place, row in enumerate(rows):
+        text = spliced(row)
+        size += len(text) + 1
+        if size > ANSWER and texts:
+            return texts, rows[place - 1].index
+        texts.append(text)
+    return texts, more
