@@ -198,3 +198,8 @@ def test_the_written_interface_names_every_route_problem_and_status() -> None:
         assert f"`{error.name}`" in text and str(error.status) in text, error
     for name in (*FIELDS, "since", "until", "limit", "cursor", "on_error", "Idempotency-Key"):
         assert name.rpartition(".")[2] in text
+
+
+def test_the_written_interface_shows_a_problem_as_it_is() -> None:
+    target, shown = re.findall(r"\$ curl 'http://127.0.0.1:8080(/v1/count\?actor=42)'\n(.*)\n", DOCUMENT.read_text())[0]
+    assert server().ask(target).body.decode() == shown

@@ -26,11 +26,23 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
-h1{font-size:1.7rem;margin-bottom:0}h2{font-size:1.2rem;margin-top:2.2rem;border-top:1px solid #ccc;padding-top:1rem}
-table{border-collapse:collapse;width:100%;font-size:.9rem}th,td{text-align:left;padding:.25rem .8rem .25rem 0;
-border-bottom:1px solid #e4e4e4;vertical-align:top;overflow-wrap:anywhere}code,pre{font:.9em ui-monospace,monospace;background:#f4f4f4;border-radius:3px}
-code{padding:0 .2em}pre{padding:.6rem;overflow-x:auto}a{color:#0645ad}nav a{margin-right:1.2rem}.wide{overflow-x:auto}summary{cursor:pointer}
-@media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#161616}code,pre{background:#262626}th,td,h2{border-color:#3a3a3a}a{color:#8ab4f8}}
+h1{font-size:1.7rem;margin-bottom:0}
+h2{font-size:1.2rem;margin-top:2.2rem;border-top:1px solid #ccc;padding-top:1rem}
+table{border-collapse:collapse;width:100%;font-size:.9rem}
+th,td{text-align:left;padding:.25rem .8rem .25rem 0;border-bottom:1px solid #e4e4e4;vertical-align:top;overflow-wrap:anywhere}
+code,pre{font:.9em ui-monospace,monospace;background:#f4f4f4;border-radius:3px}
+code{padding:0 .2em}
+pre{padding:.6rem;overflow-x:auto}
+a{color:#0645ad}
+nav a{margin-right:1.2rem}
+.wide{overflow-x:auto}
+summary{cursor:pointer}
+@media(prefers-color-scheme:dark){
+body{color:#e6e6e6;background:#161616}
+code,pre{background:#262626}
+th,td,h2{border-color:#3a3a3a}
+a{color:#8ab4f8}
+}
 """
 
 
@@ -63,7 +75,8 @@ async def openapi(request: Request) -> Response:
 
 
 _ABOUT = """<p>The audit trail of a system of services: they forward events, and Indelible keeps
-<b>what</b> happened, <b>when</b>, <b>where</b> and by <b>whom</b>. An event that was acknowledged is on the disk, and nothing changes it any more.</p>"""
+<b>what</b> happened, <b>when</b>, <b>where</b> and by <b>whom</b>.
+An event that was acknowledged is on the disk, and nothing changes it any more.</p>"""
 
 _FIRST = """<h2>Forward an event</h2>
 <pre>curl --json '{"type":"customer.billed","source":"billing","actor":{"id":"42"}}' http://127.0.0.1:8080/v1/events</pre>
