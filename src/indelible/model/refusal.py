@@ -62,6 +62,25 @@ def _repeats(value: object, kind: inspect.Type) -> bool:
     return isinstance(kind, inspect.ListType) and isinstance(value, list) and any(_repeats(item, kind.item_type) for item in value)
 
 
+def holds_nul(line: bytes) -> bool:
+    """Whether U+0000 stands in a text or a label's name, in a line that the decoder took."""
+    return _holds_nul(syntax.parse(line), _EVENT)
+
+
+def _holds_nul(value: object, kind: inspect.Type) -> bool:
+    match _present(kind):
+        case inspect.StructType() as struct if _is_object(value):
+            kinds = {field.name: field.type for field in struct.fields}
+            return any(_holds_nul(member, kinds[name]) for name, member in value)
+        case inspect.ListType() as elements if isinstance(value, list):
+            return any(_holds_nul(item, elements.item_type) for item in value)
+        case inspect.DictType() as labels if _is_object(value):
+            return any("\0" in name or _holds_nul(member, labels.value_type) for name, member in value)
+        case inspect.StrType():
+            return isinstance(value, str) and "\0" in value
+    return False
+
+
 class _Enough(Exception):
     """So many faults were found that more would help nobody."""
 

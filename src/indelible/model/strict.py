@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from operator import itemgetter
 
-from msgspec import MsgspecError, Struct
+from msgspec import MsgspecError
 from msgspec.json import Decoder, Encoder
 
 from indelible.errors import Fault, NotAnEvent, TooLarge
@@ -112,7 +112,7 @@ def _clean(text: bytes, lines: Sequence[bytes], limits: Limits) -> list[Event] |
         or not _counted(events, limits)
         or not _timed(events)
         or not _unrepeated(text, lines, events)
-        or not _without_nul(text, lines, events)
+        or not _without_nul(text, lines)
     ):
         return None
     return events
@@ -188,18 +188,11 @@ def _suspect(line: bytes, event: Event) -> bool:
     return len(encoded) != len(line) and (encoded.count(b'"') != line.count(b'"') or b"\\u0022" in line)
 
 
-def _without_nul(text: bytes, lines: Sequence[bytes], events: Sequence[Event]) -> bool:
-    """No U+0000 where a store would search; inside data and a change's old and new it is kept."""
+def _without_nul(text: bytes, lines: Sequence[bytes]) -> bool:
+    """No U+0000 where a store would search; inside data and a change's old and new it is kept.
+
+    The events would not show it in a label that stands twice, so it is the lines that are looked at.
+    """
     if b"\\" not in text or b"\\u0000" not in text:
         return True
-    return not any(b"\\u0000" in line and _holds_nul(event) for line, event in zip(lines, events, strict=True))
-
-
-def _holds_nul(value: object) -> bool:
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, Struct):
-        return any(_holds_nul(getattr(value, name)) for name in value.__struct_fields__)
-    if isinstance(value, dict):
-        return any("\0" in name or "\0" in text for name, text in value.items())
-    return isinstance(value, list) and any(map(_holds_nul, value))
+    return not any(b"\\u0000" in line and refusal.holds_nul(line) for line in lines)
