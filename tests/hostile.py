@@ -15,10 +15,23 @@ GOOD_TEXT = (
     *(b"a", b"payment", b" ", b"u-1", b"{", b"[", b"}{", b"]", b",", b":", b"/", b"0", b"record", b"indelible.", b"'", b"null", b"--"),
     *(rb"\"", rb"\\", rb"\/", rb"\b", rb"\f", rb"\n", rb"\r", rb"\t", rb"\u0022", rb"\u005c", rb"\u0041", rb"\u00e9", rb"\u00E9"),
     *(rb"\ud83d\ude00", rb"\uD83D\uDE00", rb"\u2028", rb"\ufeff", rb"\uffff", rb"\\u0000", rb"\\ud800", rb"\\\"", rb"\u0085", rb"\u001f"),
-    *("é".encode(), "😀".encode(), "\u2028".encode(), "\x7f".encode(), "\x85".encode(), "\u202e".encode(), "\ufeff".encode()),
+    *("é".encode(), "😀".encode(), "\u2028".encode(), b"\x7f", "\x85".encode(), "\u202e".encode(), "\ufeff".encode()),
 )
 BAD_TEXT = (
-    *(rb"\ud800", rb"\udc00", rb"\ude00\ud83d", rb"\ud83d\u0041", rb"\uD83D\\", rb"\u00", rb"\x41", rb"\U0041", b"\x01", b"\x00", b"\t", b"\x1f"),
+    *(
+        rb"\ud800",
+        rb"\udc00",
+        rb"\ude00\ud83d",
+        rb"\ud83d\u0041",
+        rb"\uD83D\\",
+        rb"\u00",
+        rb"\x41",
+        rb"\U0041",
+        b"\x01",
+        b"\x00",
+        b"\t",
+        b"\x1f",
+    ),
     *(b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82", rb"\u0000", rb"x\u0000y", b'"', b"\\", b"\r"),
 )
 GOOD_NUMBERS = (
@@ -32,7 +45,13 @@ TIMES = (
 )
 BAD_TIMES = (
     *("", "now", "1732300000", "2026-11-23", "2026-11-23T09:30:00", "2026-11-23 09:30:00Z", "2026-02-29T00:00:00Z", "2026-11-23T09:30:60Z"),
-    *("2026-11-23T24:00:00Z", "1969-12-31T23:59:59.999999Z", "1970-01-01T00:30:00+00:31", "9999-12-31T23:59:59-00:01", "2026-11-23T09:30:00.Z"),
+    *(
+        "2026-11-23T24:00:00Z",
+        "1969-12-31T23:59:59.999999Z",
+        "1970-01-01T00:30:00+00:31",
+        "9999-12-31T23:59:59-00:01",
+        "2026-11-23T09:30:00.Z",
+    ),
     *("2026-11-23T09:30:00+0100", "2026-11-23T09:30:00+24:00", "2026-11-23T09:30:00Z ", "2026-11-23T09:30:00.12345aZ", "2026-11-23T09:30Z"),
     *("0000-01-01T00:00:00Z", "2026-13-01T00:00:00.000000Z", "2026-11-23T09:30:00.000000+", "\\u0000", "2026-11-23T09:30:00,5Z"),
 )
@@ -139,7 +158,9 @@ class Grammar:
 
     def header(self) -> bytes:
         if self.bad():
-            return self.random.choice((b'""', b'"indelible.x"', rb'"indelible\u002econflict"', b'"%s"' % (b"x" * 257), rb'"a\u0085b"', rb'"\u0000"'))
+            return self.random.choice(
+                (b'""', b'"indelible.x"', rb'"indelible\u002econflict"', b'"%s"' % (b"x" * 257), rb'"a\u0085b"', rb'"\u0000"')
+            )
         if self.random.random() < 0.1:
             return b'"%s"' % self.random.choice((b"x" * 256, "😀".encode() * 256, "é".encode() * 255))
         return b'"x%s"' % self.inner() if self.random.random() < 0.2 else b'"payment.charged"'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 TEXT = "text"
 PARTS: dict[str, dict[str, object]] = {
@@ -128,7 +128,7 @@ def instant(text: str) -> str | None:
     if not found:
         return None
     day, clock, fraction, offset = found.groups()
-    zone = timezone.utc
+    zone = UTC
     try:
         if offset not in "Zz":
             hours, minutes = int(offset[1:3]), int(offset[4:])
@@ -137,7 +137,7 @@ def instant(text: str) -> str | None:
             zone = timezone(timedelta(hours=hours, minutes=minutes) * (1 if offset[0] == "+" else -1))
         if int(clock[:2]) > 23:
             return None
-        moment = datetime.strptime(f"{day} {clock}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=zone).astimezone(timezone.utc)
+        moment = datetime.strptime(f"{day} {clock}", "%Y-%m-%d %H:%M:%S").replace(tzinfo=zone).astimezone(UTC)
         if clock.endswith(("60", "61")) or moment.year < 1970:
             return None
     except (ValueError, OverflowError):

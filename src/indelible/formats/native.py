@@ -45,7 +45,7 @@ def _ndjson(body: bytes, limits: Limits) -> Lines:
     if body[-1:] == b"}":
         body += b"\n"
     if body[:1] == b"{" and body[-2:] == b"}\n" and b"\r" not in body:
-        lines = body.split(b"\n", limits.batch_events + 1)
+        lines = body.split(b"\n", limits.batch_events)
         rest = lines.pop()
         if not rest and all(lines) and not any(line[0] in _SPACE or line[-1] in _SPACE for line in lines):
             return Lines(body, lines, False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from functools import cache
 from typing import TypeGuard
 
 from msgspec import MsgspecError, inspect
@@ -16,6 +17,7 @@ from indelible.model.syntax import shown
 from indelible.model.wording import At
 
 MOST = 20  # faults that one event is told of
+_FAR = 1000  # elements of a list that are looked at one by one: a hostile megabyte holds 300,000
 _CONTROL = re.compile("[\x01-\x1f\x7f-\x9f]")  # Cc, but for U+0000, which is refused everywhere
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WHOLE = re.compile(rb"[1-9][0-9]{0,18}")
@@ -46,7 +48,7 @@ def faults_of(line: bytes, limits: Limits) -> list[Fault]:
         walk.value(event, _EVENT, At())
     if not any(_HALF in fault.detail for fault in walk.faults) and (lone := syntax.lone_surrogate(line)):
         walk.faults.append(Fault(f"at byte {lone[0]} stands {lone[1]}, {_HALF}", pointer="#"))
-    return walk.faults or _as_the_decoder_says(line)
+    return walk.faults or _far_off(line)
 
 
 def repeats(line: bytes) -> bool:
@@ -57,8 +59,8 @@ def repeats(line: bytes) -> bool:
 def _repeats(value: object, kind: inspect.Type) -> bool:
     kind = _present(kind)
     if isinstance(kind, inspect.StructType) and _is_object(value):
-        kinds = {field.name: field.type for field in kind.fields}
-        return len({name for name, _ in value}) < len(value) or any(_repeats(member, kinds[name]) for name, member in value)
+        members = _members(kind.cls)
+        return len({name for name, _ in value}) < len(value) or any(_repeats(member, members[name].type) for name, member in value)
     return isinstance(kind, inspect.ListType) and isinstance(value, list) and any(_repeats(item, kind.item_type) for item in value)
 
 
@@ -70,8 +72,8 @@ def holds_nul(line: bytes) -> bool:
 def _holds_nul(value: object, kind: inspect.Type) -> bool:
     match _present(kind):
         case inspect.StructType() as struct if _is_object(value):
-            kinds = {field.name: field.type for field in struct.fields}
-            return any(_holds_nul(member, kinds[name]) for name, member in value)
+            members = _members(struct.cls)
+            return any(_holds_nul(member, members[name].type) for name, member in value)
         case inspect.ListType() as elements if isinstance(value, list):
             return any(_holds_nul(item, elements.item_type) for item in value)
         case inspect.DictType() as labels if _is_object(value):
@@ -123,7 +125,7 @@ class _Walk:
         if not _is_object(value):
             self.say(at, wording.no_object(value, kind.cls, at))
             return
-        members = {field.name: field for field in kind.fields}
+        members = _members(kind.cls)
         present = {name for name, _ in value}
         seen: set[str] = set()
         for name, member in value:
@@ -146,7 +148,7 @@ class _Walk:
         most = self.limits.targets if at.names == ("targets",) else len(value)
         if len(value) > most:
             self.say(at, f"{at.path} has {len(value)} elements, more than {most}: send several events")
-        for place, item in enumerate(value[:most]):
+        for place, item in enumerate(value[: min(most, _FAR)]):
             self.value(item, kind.item_type, at / place)
 
     def labels(self, value: object, at: At) -> None:
@@ -157,8 +159,9 @@ class _Walk:
         if count > self.limits.labels:
             self.say(at, f"{at.path} has {count} members, more than {self.limits.labels}: what is more goes into data")
         for name, text in value:
-            self.characters(name, at / name, f"the label's name {shown(name)}")
-            self.text(text, at / name)
+            if not isinstance(text, str) or not _plain(name + text):
+                self.characters(name, at / name, f"the label's name {shown(name)}")
+                self.text(text, at / name)
 
     def text(self, value: object, at: At) -> None:
         if not isinstance(value, str):
@@ -175,7 +178,7 @@ class _Walk:
 
     def characters(self, text: str, at: At, name: str) -> None:
         if "\0" in text:
-            self.say(at, f"{name} holds U+0000, which some stores cannot keep: only data may hold it")
+            self.say(at, f"{name} {wording.NUL}")
         if not text.isascii() and (lone := _SURROGATE.search(text)):
             self.say(at, f"{name} holds \\u{ord(lone[0]):04x}, {_HALF}")
 
@@ -202,6 +205,17 @@ def _is_object(value: object) -> TypeGuard[Object]:
     return isinstance(value, tuple)
 
 
+def _plain(text: str) -> bool:
+    return text.isascii() and "\0" not in text
+
+
+@cache
+def _members(struct: type) -> dict[str, inspect.Field]:
+    kind = inspect.type_info(struct)
+    assert isinstance(kind, inspect.StructType)
+    return {field.name: field for field in kind.fields}
+
+
 def _present(kind: inspect.Type) -> inspect.Type:
     """The type of an optional member that is there."""
     if isinstance(kind, inspect.UnionType):
@@ -209,10 +223,14 @@ def _present(kind: inspect.Type) -> inspect.Type:
     return kind
 
 
-def _as_the_decoder_says(line: bytes) -> list[Fault]:
-    """The last resort, should the door see what this module does not; nothing if the decoder takes the line too."""
+def _far_off(line: bytes) -> list[Fault]:
+    """What the walk did not come to; nothing if the event is a good one."""
     try:
         _DECODER.decode(line)
     except (MsgspecError, ValueError, RecursionError) as error:
         return [Fault(f"not an event: {error}", pointer="#")]
+    if repeats(line):
+        return [Fault(f"beyond the first {_FAR} elements of a list a member {wording.TWICE}", pointer="#/targets")]
+    if holds_nul(line):
+        return [Fault(f"beyond the first {_FAR} elements of a list {wording.NUL}", pointer="#/targets")]
     return []

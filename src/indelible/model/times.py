@@ -9,8 +9,8 @@ from msgspec import ValidationError, convert
 
 from indelible.model.syntax import shown
 
+EXAMPLE = "2026-11-23T09:30:00Z"
 _EPOCH = datetime(1970, 1, 1)
-_EXAMPLE = "2026-11-23T09:30:00Z"
 _MICROSECOND = timedelta(microseconds=1)
 _RFC3339 = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))")
 _NEARLY = re.compile(
@@ -141,4 +141,4 @@ def _why(text: str) -> str:
             return f'{shown(text)} is not quite RFC 3339: write "{meant}"'
         if canonical_batch([meant]):
             return f'{shown(text)} has no offset from UTC: write "{meant}" if it is UTC, else end it with an offset such as +01:00'
-    return f'{shown(text)} is not an RFC 3339 time: write it like "{_EXAMPLE}"'
+    return f'{shown(text)} is not an RFC 3339 time: write it like "{EXAMPLE}"'

@@ -11,11 +11,12 @@ from msgspec import Struct
 
 from indelible.model.event import DEPTH, TWINS, Actor, Change, Context, Limits, Outcome, Producer, Result, Target, Trace, Where
 from indelible.model.syntax import SHOWN, shown
-from indelible.model.times import of_number
+from indelible.model.times import EXAMPLE, of_number
 
 RESULTS = ", ".join(Result.__members__)
 EXAMPLES = {"type": '"customer.billed"', "source": '"billing"'}
 TWICE = "stands twice: which one counts would be a guess"
+NUL = "holds U+0000, which some stores cannot keep: only data may hold it"
 _FIRST: dict[type, str] = {  # the member that a bare text in the object's place was probably meant for
     Outcome: "result",
     Actor: "id",
@@ -44,7 +45,8 @@ class At(NamedTuple):
 
     @property
     def pointer(self) -> str:
-        return "#" + "".join("/" + quote(_safe(str(name)).replace("~", "~0").replace("/", "~1"), safe="~") for name in self.names)
+        names = (_cut(str(name)).replace("~", "~0").replace("/", "~1") for name in self.names)
+        return "#" + "".join("/" + quote(name, safe="~", errors="replace") for name in names)
 
     @property
     def path(self) -> str:
@@ -69,15 +71,16 @@ def unparsed(reason: str) -> str:
 
 
 def no_text(value: object, at: At) -> str:
-    if at.names == ("time",) and isinstance(value, bytes) and (named := of_number(value.decode())):
-        unit, time = named
-        return f'time must be text, and {shown(value)} is a number of {unit} since 1970: write "{time}"'
+    if at.names == ("time",) and isinstance(value, bytes):
+        if named := of_number(value.decode()):
+            return f'time must be text, and {shown(value)} is a number of {named[0]} since 1970: write "{named[1]}"'
+        return f'time must be text such as "{EXAMPLE}", not {shown(value)}'
     if isinstance(value, bytes | bool):
         return f'{at.path} must be text: write "{shown(value)}" instead of {shown(value)}'
     if value is None and at.names[0] == "labels":
         return f"{at.path} must be text, not null: leave the label out if it has no value"
     example = f", such as {EXAMPLES[at.path]}" if at.path in EXAMPLES else ""
-    return f"{at.path} must be text{example}, not {kind_of(value)}: {shown(value)}"
+    return f"{at.path} must be text{example}, not " + ("null" if value is None else f"{kind_of(value)}: {shown(value)}")
 
 
 def no_object(value: object, kind: type, at: At) -> str:
@@ -152,5 +155,9 @@ def _hint(meant: str, name: str) -> str:
 
 def _safe(name: str) -> str:
     """A member's name as a message can carry it: short, and without what cannot be encoded or printed."""
-    name = name if len(name) <= SHOWN else name[:SHOWN] + "…"
+    name = _cut(name)
     return name if name.isprintable() else name.encode("unicode_escape").decode()
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= SHOWN else name[:SHOWN] + "…"
