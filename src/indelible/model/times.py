@@ -110,7 +110,7 @@ def _widened(time: str) -> str:
     """`…:12Z`, `…:12.5Z` and the same with `+00:00` as canonical text; all else comes back as it is."""
     if time.endswith("+00:00"):
         time = time[:-6] + "Z"
-    if len(time) == 20:
+    if len(time) == 20 and time[-1] == "Z":
         return time[:19] + ".000000Z"
     fraction = time[20:-1]
     if len(time) > 21 and fraction.isascii() and fraction.isdigit() and time[-1] == "Z":
