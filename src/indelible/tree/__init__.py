@@ -1,0 +1,1 @@
+"""Merkle trees, and how they prove what a log holds: pure, no I/O."""
