@@ -1,0 +1,67 @@
+"""A piece of the tail: an Arrow file that is mapped, so that it costs address space and page cache but no heap."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from indelible.journal.port import Place, Reader
+from indelible.model.conflict import conflict_body
+from indelible.store.local.loader import Loaded
+from indelible.store.port import Row
+
+SMALL = 4096  # journaled events
+SMALL_BYTES = 2 << 20  # of event lines
+
+_KNOWN = ("log", "index", "unit", "offset", "length", "id", "time", "recorded", "writer")
+_SOME_HAVE = ("id.assigned", "time.assigned", "conflict", "conflict.source", "conflict.id")
+
+
+class Chunk:
+    """The entries between two places of the journal, oldest first. Immutable; readable for as long as someone holds it."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.path = loaded.path
+        self.start: Place = loaded.start
+        self.next: Place = loaded.next
+        self.indices = loaded.indices  # each log's next index at `start`
+        self.indices_next = loaded.indices_next
+        self.small = loaded.next.position - loaded.start.position < SMALL and loaded.bytes < SMALL_BYTES
+        with pa.memory_map(loaded.path) as file:
+            self.entries: pa.RecordBatch = pa.ipc.open_file(file).get_batch(0)
+
+    def range(self, log: str) -> range:
+        """The indices of this log that stand here."""
+        return range(self.indices.get(log, 0), self.indices_next.get(log, 0))
+
+    def column(self, name: str) -> pa.Array | None:
+        """None if nothing stands in it."""
+        at = self.entries.schema.get_field_index(name)
+        if at < 0 or pa.types.is_null(self.entries.schema.field(at).type):
+            return None
+        return self.entries.column(at)
+
+    def known(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """What stands in the chunk about these rows, in their order."""
+        names = (*_KNOWN, *(name for name in _SOME_HAVE if self.column(name) is not None))
+        return self.entries.select(names).take(pa.array(rows, pa.int64())).to_pylist()  # type: ignore[no-any-return]
+
+    def forget(self) -> None:
+        """Delete the file; those who still hold the chunk keep its pages."""
+        os.unlink(self.path)
+
+
+def body(known: dict[str, Any], reader: Reader) -> bytes:
+    """The entry's body from the journal. Raises Damaged if it is gone."""
+    line = reader.text(known["unit"], known["offset"], known["length"])
+    if known.get("conflict") is None:
+        return line
+    return conflict_body(known["conflict.source"], known["conflict.id"], known["conflict"], line)
+
+
+def row(known: dict[str, Any], body: bytes) -> Row:
+    assigned = tuple(name for name in ("id", "time") if known.get(f"{name}.assigned"))
+    return Row(known["log"], known["index"], known["id"], known["time"], known["recorded"], known["writer"], assigned, body)
