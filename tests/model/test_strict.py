@@ -181,8 +181,9 @@ def test_what_looks_odd_and_is_fine(rest: bytes) -> None:
     assert is_event(HEAD + rest + b"}") and accepted(HEAD + rest + b"}")
 
 
-def test_lines_that_hold_two_events_or_half_of_one_do_not_even_out() -> None:
-    lines = [HEAD + b"} " + HEAD + b"}", HEAD + b',"data":{', b"}}"]
+@pytest.mark.parametrize("halves", [(b',"data":{', b"}}"), (b',"data":{}', b',"id":"1"}'), (b',"data":', b"{}}"), (b"", b"}")])
+def test_lines_that_hold_two_events_and_half_of_one_do_not_even_out(halves: tuple[bytes, bytes]) -> None:
+    lines = [HEAD + b"} " + HEAD + b"}", HEAD + halves[0], halves[1]]
     good, _, total = strict.decode_each(lines, LIMITS)
     assert not good and total == 3
     with pytest.raises(NotAnEvent):
