@@ -85,7 +85,7 @@ def _answers(task: Task) -> Iterator[Answer]:
         yield Done()
     except Damaged as error:
         yield Failed(error.detail, True)
-    except Exception as error:  # noqa: BLE001 (the parent tells who asked)
+    except Exception as error:  # the parent tells who asked
         yield Failed(f"{type(error).__name__}: {error}", False)
 
 

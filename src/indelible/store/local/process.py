@@ -36,19 +36,20 @@ class Loader:
     async def load(self, task: Task) -> AsyncGenerator[Loaded, None]:
         """The files of `task` as they become whole; finished when it is. A child that is left in the middle of a task is ended.
 
-        Raises LoaderDied if the child does not live to its end, Damaged if the journal does not hold, IndelibleError if it cannot be loaded.
+        Raises LoaderDied if the child does not live to its end, Damaged if the journal does not hold, IndelibleError for all else.
         """
-        finished = False
+        busy = True
         try:
             process = await self._started()
             await _send(process, msgpack.encode(task))
             while isinstance(answer := _ANSWERS.decode(await _received(process)), Loaded):
                 yield answer
-            finished = True
+            busy = False
         except (OSError, EOFError) as error:
+            busy = False
             raise LoaderDied(await self._epitaph(error)) from error
         finally:
-            if not finished:
+            if busy:
                 self._kill()
         if isinstance(answer, Failed):
             raise Damaged(answer.detail) if answer.damaged else IndelibleError(f"the tail cannot be loaded: {answer.detail}")
@@ -71,12 +72,16 @@ class Loader:
                 start_new_session=True,  # signals of a terminal are for the parent
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},  # what is importable here is importable there
             )
+            if self._closed:  # meanwhile
+                self._kill()
         return self._process
 
     async def _epitaph(self, error: Exception) -> str:
+        """Its pipes have ended, so it has or soon will; to kill it now would take its status away from asyncio, which then warns."""
         if self._process is None:
             return f"the loader cannot be started: {error}"
-        self._kill()
+        if self._process.stdin:
+            self._process.stdin.close()
         return f"the loader ended with status {await self._process.wait()}"
 
     def _kill(self) -> None:
