@@ -1,7 +1,7 @@
 """Packs the project into one tar.gz that runs and tests itself; from a checkout, or from an unpacked archive.
 
-    python3 tools/archive.py DIRECTORY      write DIRECTORY/indelible-<version>.tar.gz
-    python3 tools/archive.py --list         name the files that would go in, one a line
+python3 tools/archive.py DIRECTORY      write DIRECTORY/indelible-<version>.tar.gz
+python3 tools/archive.py --list         name the files that would go in, one a line
 """
 
 from __future__ import annotations
