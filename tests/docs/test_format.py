@@ -1,0 +1,134 @@
+"""docs/format.md's examples, each computed again from the ones before it: with hashlib alone, then by the service."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from xxhash import xxh3_128_hexdigest
+
+from indelible.journal.frame import Found, decode, seed
+from indelible.log.prepare import replayed
+from indelible.model.conflict import conflict_entry
+from indelible.model.entry import Origin
+from indelible.tree.merkle import Tree, leaf_hash
+
+TEXT = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
+SHOWN: dict[str, str] = dict(re.findall(r"^```([a-z-]+)\n(.*?)\n```$", TEXT, re.MULTILINE | re.DOTALL))
+RECORDED = "2026-11-24T00:00:00.000042Z"
+LINE, _, EVENTS = SHOWN["frame"].partition("\n")
+FRAME = json.loads(LINE)
+
+
+def hashed(*parts: bytes | str) -> str:
+    return sha256(b"".join(part.encode() if isinstance(part, str) else part for part in parts)).hexdigest()
+
+
+def shown_bytes(name: str) -> bytes:
+    return bytes.fromhex(SHOWN[name])
+
+
+def test_every_value_of_the_example_is_shown() -> None:
+    assert list(SHOWN) == [
+        *("sent", "body", "salt", "digest", "id-hash", "id", "header", "leaf"),
+        *("second-body", "second-salt", "second-header", "second-leaf", "root"),
+        *("conflict-body", "conflict-header", "receipt", "record", "frame"),
+    ]
+
+
+def test_the_body_is_what_was_sent_with_its_line_breaks_as_spaces() -> None:
+    assert "\n" in SHOWN["sent"]
+    assert SHOWN["body"] == SHOWN["sent"].replace("\n", " ")
+
+
+def test_the_body_digest_is_over_salt_and_body() -> None:
+    assert SHOWN["digest"] == hashed(shown_bytes("salt"), SHOWN["body"])
+
+
+def test_the_assigned_id_is_made_of_clock_and_salt() -> None:
+    assert SHOWN["id-hash"] == hashed("indelible id", shown_bytes("salt"))
+    [milliseconds] = re.findall(r"and 0x([0-9a-f]+) milliseconds", TEXT)
+    assert int(milliseconds, 16) == 1_795_478_400_000
+    hash_bits = f"{int(SHOWN['id-hash'], 16):0256b}"
+    bits = f"{int(milliseconds, 16):048b}" + "0111" + hash_bits[:12] + "10" + hash_bits[12:74]
+    assert SHOWN["id"].replace("-", "") == f"{int(bits, 2):032x}"
+    assert [len(part) for part in SHOWN["id"].split("-")] == [8, 4, 4, 4, 12]
+
+
+@pytest.mark.parametrize(
+    ("header", "members"),
+    [
+        ("header", '"id":"{id}","type":"customer.billed","source":"billing","recorded":"{recorded}"'),
+        (
+            "second-header",
+            '"id":"café/7","type":"account.deactivated","source":"crm","time":"2026-11-23T23:59:59.123456Z","recorded":"{recorded}","outcome":"success"',
+        ),
+    ],
+)
+def test_a_header_says_what_its_event_said_in_the_order_of_the_table(header: str, members: str) -> None:
+    which = header.removesuffix("header")
+    digest = hashed(shown_bytes(which + "salt"), SHOWN[which + "body"])
+    said = members.format(id=SHOWN["id"], recorded=RECORDED)
+    assert SHOWN[header] == f'{{"v":1,{said},"writer":"-","dialect":"native","body":"{digest}"}}'
+
+
+def test_the_tables_of_members_are_in_the_order_of_the_bytes() -> None:
+    tables = re.findall(r"\|member\|[a-z]+\|\n\|-\|-\|\n((?:\|.*\n)+)", TEXT)
+    header, frame = ([name for row in table.splitlines() for name in re.findall("`([a-z]+)`", row.split("|")[1])] for table in tables)
+    assert header == list(json.loads(SHOWN["second-header"]))
+    assert [name for name in frame if name not in ("ids", "known")] == list(FRAME)
+
+
+def test_leaves_and_root_are_those_of_rfc_6962() -> None:
+    for which in ("", "second-"):
+        assert SHOWN[which + "leaf"] == hashed(b"\0", SHOWN[which + "header"])
+    assert SHOWN["root"] == hashed(b"\1", shown_bytes("leaf"), shown_bytes("second-leaf"))
+
+
+def test_a_conflict_commits_to_the_refused_event_and_to_the_entry_that_holds_its_id() -> None:
+    conflict, header = json.loads(SHOWN["conflict-body"]), json.loads(SHOWN["conflict-header"])
+    refused = SHOWN["conflict-body"].split('"refused":')[1].removesuffix("}}")
+    assert conflict["data"]["index"] == 1
+    assert json.loads(refused)["id"] == json.loads(SHOWN["second-body"])["id"] == conflict["data"]["id"]
+    [salt] = re.findall(r"assigns, here ([0-9a-f]{32})", TEXT)
+    assert header["body"] == hashed(bytes.fromhex(salt), SHOWN["conflict-body"])
+    made = conflict_entry("crm", "café/7", 1, refused.encode(), bytes.fromhex(salt), Origin(1_795_478_400_000_042, "-", "any"))
+    assert (made.id, made.leaf) == (header["id"], leaf_hash(SHOWN["conflict-header"].encode()))
+    assert made.body.decode() == SHOWN["conflict-body"]
+
+
+def test_the_receipt_is_the_first_entrys() -> None:
+    receipt = json.loads(SHOWN["receipt"])
+    assert b64decode(receipt["leaf"]) == shown_bytes("leaf")
+    assert (receipt["id"], receipt["index"], receipt["recorded"]) == (SHOWN["id"], 0, RECORDED)
+
+
+def test_what_is_read_back_is_the_body_with_one_member_in_front() -> None:
+    record, _, rest = SHOWN["record"].partition("},")
+    assert "{" + rest == SHOWN["body"]
+    assert json.loads(record + "}}")["record"]["id"] == SHOWN["id"]
+
+
+def test_the_frame_holds_the_first_event_and_its_sums_hold() -> None:
+    assert SHOWN["body"] == EVENTS
+    assert FRAME["bytes"] == len(EVENTS) + 1
+    assert b64decode(FRAME["salts"]) == shown_bytes("salt")
+    assert FRAME["leaves"] == hashed(shown_bytes("leaf"))
+    assert FRAME["prev"] == xxh3_128_hexdigest(b"00000001.journal")
+    assert FRAME["checksum"] == xxh3_128_hexdigest((LINE.split(',"checksum":')[0] + EVENTS + "\n").encode())
+
+
+def test_the_service_makes_of_the_frame_what_the_document_says() -> None:
+    found = decode((SHOWN["frame"] + "\n").encode(), 0, 0)
+    assert isinstance(found, Found)
+    assert found.prev == seed("00000001.journal")
+    made = replayed(found.frame)
+    assert (made.ids, made.leaves) == ([SHOWN["id"]], [shown_bytes("leaf")])
+    tree = Tree()
+    tree.extend(made.leaves)
+    tree.extend([leaf_hash(SHOWN["second-header"].encode())])
+    assert tree.root().hex() == SHOWN["root"]
