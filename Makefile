@@ -3,6 +3,7 @@
 .PHONY: help run test bench todo archive lock clean
 unexport PYTHONPATH PYTHONHOME
 
+DIST ?= dist
 DATA ?= ./data
 HOST ?= 127.0.0.1
 PORT ?= 8080
@@ -41,7 +42,7 @@ todo: ## every shortcut that was taken, with its place
 	@grep -rnoE --include='*.py' --include=Makefile --include=Dockerfile 'TODO\([a-z-]+\).*' src bench tools Makefile Dockerfile || echo none
 
 archive: ## dist/indelible-<version>.tar.gz, in which `make run` and `make test` work
-	@$(PYTHON) tools/archive.py dist
+	@$(PYTHON) tools/archive.py $(DIST)
 
 lock: ## pin anew what pyproject.toml asks for (ARGS=--upgrade for newer versions); needs uv
 	@command -v uv >/dev/null || { echo "make lock needs uv: python3 -m pip install uv" >&2; exit 69; }
