@@ -62,8 +62,6 @@ class Loader:
             await process.wait()
 
     async def _started(self) -> Process:
-        if self._closed:
-            raise OSError("the store is closed")
         if self._process is None or self._process.returncode is not None:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", "indelible.store.local.loader"),
@@ -72,7 +70,7 @@ class Loader:
                 start_new_session=True,  # signals of a terminal are for the parent
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},  # what is importable here is importable there
             )
-            if self._closed:  # meanwhile
+            if self._closed:  # before it was there to be ended
                 self._kill()
         return self._process
 
