@@ -22,7 +22,7 @@ PLOTS = ("not shipped", "not emptied", "not mailed", "tried again", "given up", 
 FAILURES = PLOTS[:4]
 FEWEST = 20  # journeys that hold each plot once
 GAP = 6_000_000  # µs from one visit's start to the next
-_LONGEST = 200_000_000  # µs that no visit outlasts
+_LONGEST = 120_000_000  # µs that no visit outlasts
 _AT_ONCE = 32  # visits between two sorts
 _STAMP = re.compile(r"\d{8}T\d{6}Z")
 _SOME_DAY = datetime(2026, 11, 23, 9, tzinfo=UTC)
