@@ -46,8 +46,8 @@ def test_it_sends_every_event_once_counts_them_back_and_finds_the_failures() -> 
 def test_the_questions_it_prints_find_what_it_says_they_find() -> None:
     with trail_server() as (url, trail):
         result = demo(url, "--run", "O'Neill & sons")
-        curls = [shlex.split(line.strip()[2:]) for line in result.stdout.splitlines() if line.startswith("  $ curl")]
-        commands = [shlex.split(line.strip()[2:]) for line in result.stdout.splitlines() if line.startswith("  $ indelible")]
+        curls = [shell_words(line[4:]) for line in result.stdout.splitlines() if line.startswith("  $ curl")]
+        commands = [shell_words(line[4:]) for line in result.stdout.splitlines() if line.startswith("  $ indelible")]
 
         assert result.exit_code == 0, result.output
         orders = set().union(*planted(Traffic(5, FEWEST, "O'Neill & sons")).values())
@@ -59,6 +59,14 @@ def test_the_questions_it_prints_find_what_it_says_they_find() -> None:
             assert [tuple(word.split("=", 1)) for word in words[4:]] == filters
             assert asked(map(json.loads, trail.lines.values()), filters)
         assert all(f"found: order {order}" in result.stdout for order in orders)
+
+
+def shell_words(line: str) -> list[str]:
+    """As a shell splits it: an & or ; that no quotes protect would stand alone."""
+    words = shlex.shlex(line, posix=True, punctuation_chars=True)
+    words.whitespace_split = True
+    words.commenters = ""
+    return list(words)
 
 
 def test_an_answer_that_is_lost_makes_it_send_the_same_bytes_again() -> None:
