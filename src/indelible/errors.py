@@ -117,6 +117,10 @@ class Conflict(Refused):
     name = "conflict"
     title = "This id is taken by other bytes"
 
+    def __init__(self, detail: str = "", index: int | None = None) -> None:
+        super().__init__(detail)
+        self.index = index
+
 
 class TooLarge(Refused):
     status = 413

@@ -144,7 +144,7 @@ class Server:
 def server(rows: list[Row] | None = None, key: str | None = None, logs: tuple[str, ...] = ("default",), complete: bool = True) -> Server:
     store = ListStore(rows or [], complete)
     recorder = FakeRecorder({log: sum(row.log == log for row in store.rows) for log in logs}, len(store.rows))
-    service = Service(recorder, store, logs, key=key)  # type: ignore[arg-type]
+    service = Service(None, recorder, store, logs, key=key)  # type: ignore[arg-type]
     ingest = FakeIngest()
     return Server(store, recorder, ingest, service, Door(service, ingest))
 

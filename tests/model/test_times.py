@@ -83,8 +83,7 @@ def test_digits_are_cut_and_the_range_counts_in_utc(text: str, expected: str) ->
         ("1732300000123456789", '"1732300000123456789" is a number of nanoseconds since 1970: write "2024-11-22T18:26:40.123456Z"'),
         (
             "2026-11-23T09:30:00",
-            '"2026-11-23T09:30:00" has no offset from UTC: write "2026-11-23T09:30:00Z" if it is UTC, '
-            "else end it with an offset such as +01:00",
+            '"2026-11-23T09:30:00" has no offset from UTC: write "2026-11-23T09:30:00Z" if it is UTC, else end it with an offset such as +01:00',  # noqa: E501
         ),
         ("2026-11-23 09:30:00Z", '"2026-11-23 09:30:00Z" is not quite RFC 3339: write "2026-11-23T09:30:00Z"'),
         ("2026-11-23T09:30:00+0100", '"2026-11-23T09:30:00+0100" is not quite RFC 3339: write "2026-11-23T09:30:00+01:00"'),

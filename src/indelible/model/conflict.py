@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from msgspec.json import encode
+
+from indelible.model.entry import Origin, entries
+from indelible.model.event import Event
 
 CONFLICT = "indelible.conflict"
 SOURCE = "indelible"
+
+
+class ConflictEntry(NamedTuple):
+    """The entry in the refused event's place: its assigned id, its leaf, its body."""
+
+    id: str
+    leaf: bytes
+    body: bytes
 
 
 def conflict_body(source: str, id: str, first: int, refused: bytes) -> bytes:
@@ -21,3 +34,10 @@ def conflict_body(source: str, id: str, first: int, refused: bytes) -> bytes:
         first,
         refused,
     )
+
+
+def conflict_entry(source: str, id: str, first: int, refused: bytes, salt: bytes, origin: Origin) -> ConflictEntry:
+    """The whole entry; salt, recorded and writer are the refused event's."""
+    body = conflict_body(source, id, first, refused)
+    made = entries([Event(CONFLICT, SOURCE)], [body], salt, Origin(origin.recorded, origin.writer, "native"))
+    return ConflictEntry(made.ids[0], made.leaves[0], body)

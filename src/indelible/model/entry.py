@@ -30,9 +30,7 @@ class Entries(Struct, frozen=True, gc=False):
     leaves: list[bytes]
 
 
-def entries(
-    events: Sequence[Event], lines: Sequence[bytes], salts: bytes, origin: Origin, ids: Mapping[int, str] | None = None
-) -> Entries:
+def entries(events: Sequence[Event], lines: Sequence[bytes], salts: bytes, origin: Origin, ids: Mapping[int, str] | None = None) -> Entries:
     """The entries of `events`, whose bodies are `lines`. A pure function: a replay makes the same.
 
     `salts` are 16 bytes an event; `ids` names events by place whose id came from an Idempotency-Key.
@@ -78,15 +76,15 @@ def body_digests(lines: Iterable[bytes], salts: bytes) -> list[str]:
 
 def headers(events: Sequence[Event], ids: Sequence[str], digests: Iterable[str], origin: Origin) -> list[bytes]:
     """The header texts, in the member order and with the escapes of docs/format.md."""
-    types = [event.type for event in events]
-    sources = [event.source for event in events]
-    ids, types, sources = _escaped(ids), _escaped(types), _escaped(sources)
+    names = _escaped(ids)
+    types = _escaped([event.type for event in events])
+    sources = _escaped([event.source for event in events])
     recorded = f'"recorded":"{times.text(origin.recorded)}"'
     end = f',"writer":{_quoted(origin.writer)},"dialect":{_quoted(origin.dialect)},"body":"'
     return [
         f'{{"v":1,"id":"{name}","type":"{type_}","source":"{source}",{time}{recorded}{outcome}{end}{digest}"}}'.encode()
         for name, type_, source, time, outcome, digest in zip(
-            ids, types, sources, _times(events), map(_outcome, events), digests, strict=True
+            names, types, sources, _times(events), map(_outcome, events), digests, strict=True
         )
     ]
 

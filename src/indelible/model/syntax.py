@@ -79,8 +79,7 @@ def _write(value: object, pieces: list[str], room: int) -> int:
             if isinstance(value, tuple):
                 room = _write(item[0], pieces, room) - 4
                 pieces.append(": ")
-                item = item[1]
-            room = _write(item, pieces, room)
+            room = _write(item[1] if isinstance(value, tuple) else item, pieces, room)
         pieces.append(closer)
         return room
     pieces.append(_scalar(value))

@@ -32,7 +32,7 @@ class Row(NamedTuple):
     """One entry as it is read: its body verbatim and what the service knows about it. Times are microseconds since 1970."""
 
     log: str
-    index: int
+    index: int  # type: ignore[assignment]  # over tuple.index, which nobody calls on it
     id: str
     time: int
     recorded: int
@@ -61,8 +61,8 @@ class Store(Protocol):
     async def page(self, query: Query, below: int | None, limit: int, size: int) -> Page:
         """At most `limit` matching rows with an index below `below`, newest first by index.
 
-        Ends early once the bodies would pass `size` bytes (the first row is always given); such a page has `next`. Paging from `next` to `next` gives each matching
-        row exactly once, whatever arrives meanwhile.
+        Ends early once the bodies would pass `size` bytes (the first row is always given); such a page has `next`.
+        Paging from `next` to `next` gives each matching row exactly once, whatever arrives meanwhile.
         """
 
     async def count(self, query: Query) -> int:

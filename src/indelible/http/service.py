@@ -1,0 +1,25 @@
+"""What the handlers share: the recorder, the store, and the settings that concern HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from indelible.http.metrics import Metrics
+from indelible.journal.port import Journal
+from indelible.log.recorder import Recorder
+from indelible.model.event import Limits
+from indelible.store.port import Store
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything a handler needs; made once, by config.compose, and put into `request.app.state.service`."""
+
+    journal: Journal
+    recorder: Recorder
+    store: Store
+    logs: tuple[str, ...] = ("default",)
+    limits: Limits = field(default_factory=Limits)
+    key: str | None = None  # Bearer; without one only loopback hosts are answered
+    in_flight: int = 64 << 20  # bytes of request bodies held at once; above it 503
+    metrics: Metrics = field(default_factory=Metrics)

@@ -1,0 +1,161 @@
+"""From a request's lines to a frame ready for the journal: decode, check, salt, hash, a slice at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
+from itertools import accumulate
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from indelible.errors import Damaged, Fault, NotAnEvent, TooLarge
+from indelible.formats.lines import Lines
+from indelible.journal.port import Frame
+from indelible.model import strict
+from indelible.model.entry import SALT, Origin, derived_id, entries
+from indelible.model.event import Event, Limits
+
+SLICE = 64 << 10  # bytes of lines between two turns of the event loop: fair to others, and the processor's cache likes it
+SHOWN = 100  # faults that an answer lists
+
+
+class Terms(Struct, frozen=True):
+    """What comes with a request's bytes, and what the door adds. `recorded` is in microseconds since 1970."""
+
+    log: str
+    recorded: int
+    limits: Limits
+    writer: str = "-"
+    dialect: str = "native"
+    skip: bool = False  # store the good events and report the others
+    key: str | None = None  # Idempotency-Key
+
+
+class Prepared(Struct, frozen=True, gc=False):
+    """A frame and what the fold needs of its events: the same from a request and from a replay.
+
+    `at` gives each event's place among those sent, where some were left out; `faults` (the first 100 of `refused`) say why.
+    """
+
+    frame: Frame
+    lines: list[bytes]
+    sources: list[str]
+    ids: list[str]
+    leaves: list[bytes]
+    at: list[int] | None = None
+    faults: tuple[Fault, ...] = ()
+    refused: int = 0
+
+
+class _Slice(NamedTuple):
+    lines: Sequence[bytes]
+    events: list[Event]
+    at: list[int] | None = None
+    faults: Sequence[Fault] = ()
+    refused: int = 0
+
+
+async def prepare(batch: Lines, terms: Terms, randomness: Callable[[int], bytes] = os.urandom) -> Prepared:
+    """All of the batch, or with `terms.skip` its good events. A pure function of its arguments and the random bytes.
+
+    Raises TooLarge, or NotAnEvent with every bad event if one is bad (with `skip`: if none is good).
+    """
+    if len(batch.lines) > terms.limits.batch_events:
+        raise TooLarge(f"{len(batch.lines):,} events in one request; at most {terms.limits.batch_events:,}: send several")
+    origin = Origin(terms.recorded, terms.writer, terms.dialect)
+    lines: list[bytes] = []
+    sources: list[str] = []
+    ids: list[str] = []
+    leaves: list[bytes] = []
+    at: list[int] = []
+    salts: list[bytes] = []
+    derived: dict[int, str] = {}
+    faults: list[Fault] = []
+    refused = 0
+    for start, stop in _slices(batch.lines):
+        if start:
+            await asyncio.sleep(0)
+        part = _read(batch, start, stop, terms)
+        faults += part.faults
+        refused += part.refused
+        if refused and not terms.skip:
+            continue
+        names = _derived(part, start, terms)
+        salt = randomness(SALT * len(part.events))
+        made = entries(part.events, part.lines, salt, origin, names)
+        derived.update((len(ids) + place, name) for place, name in names.items())
+        lines += part.lines
+        sources += [event.source for event in part.events]
+        ids += made.ids
+        leaves += made.leaves
+        at += part.at or ()
+        salts.append(salt)
+    if refused and not (terms.skip and ids):
+        raise NotAnEvent(f"{refused:,} of {len(batch.lines):,} events refused, nothing stored", tuple(faults[:SHOWN]), refused)
+    text = batch.text if len(lines) == len(batch.lines) else b"".join([line + b"\n" for line in lines])
+    frame = Frame(
+        log=terms.log,
+        count=len(ids),
+        text=text,
+        recorded=terms.recorded,
+        writer=terms.writer,
+        dialect=terms.dialect,
+        salts=b"".join(salts),
+        leaves=sha256(b"".join(leaves)).digest(),
+        ids=derived,
+    )
+    return Prepared(frame, lines, sources, ids, leaves, at if refused else None, tuple(faults[:SHOWN]), refused)
+
+
+def replayed(frame: Frame) -> Prepared:
+    """What `prepare` made of a frame that was journaled. Raises Damaged if its events are not those that were hashed."""
+    lines = frame.text.split(b"\n")[:-1]
+    events = strict.decoded(frame.text)
+    made = entries(events, lines, frame.salts, Origin(frame.recorded, frame.writer, frame.dialect), frame.ids)
+    if sha256(b"".join(made.leaves)).digest() != frame.leaves:
+        raise Damaged(f"a frame of log {frame.log} holds other events than those that were hashed: its checksum was made anew")
+    return Prepared(frame, lines, [event.source for event in events], made.ids, made.leaves)
+
+
+def _slices(lines: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+    """Places [start, stop) of runs of at least one line and about SLICE bytes."""
+    ends = list(accumulate(map(len, lines)))
+    start = done = 0
+    while start < len(lines):
+        stop = max(start + 1, bisect_right(ends, done + SLICE))
+        yield start, stop
+        start, done = stop, ends[stop - 1]
+
+
+def _read(batch: Lines, start: int, stop: int, terms: Terms) -> _Slice:
+    """The events of one slice, and with `skip` which were left out; faults count from the batch's first event."""
+    lines = batch.lines if stop - start == len(batch.lines) else batch.lines[start:stop]
+    if terms.skip:
+        good, bad, total = strict.decode_each(lines, terms.limits)
+        at = [start + place for place, _, _ in good]
+        return _Slice([line for _, line, _ in good], [event for _, _, event in good], at, _moved(bad, start), total)
+    text = batch.text if lines is batch.lines else b"\n".join(lines) + b"\n"
+    try:
+        return _Slice(lines, strict.decode(text, lines, terms.limits))
+    except NotAnEvent as error:
+        return _Slice(lines, [], None, _moved(error.faults, start), error.total)
+
+
+def _moved(faults: Sequence[Fault], start: int) -> list[Fault]:
+    return [Fault(fault.detail, (fault.index or 0) + start, fault.pointer) for fault in faults]
+
+
+def _derived(part: _Slice, start: int, terms: Terms) -> dict[int, str]:
+    """Place in the slice → id, for the events that have none, if the request carries an Idempotency-Key."""
+    if terms.key is None:
+        return {}
+    at = part.at or range(start, start + len(part.events))
+    return {
+        place: derived_id(terms.log, event.source, terms.key, sent)
+        for place, (event, sent) in enumerate(zip(part.events, at, strict=True))
+        if not isinstance(event.id, str)
+    }

@@ -1,0 +1,149 @@
+"""The recorder: folds durable frames into order, duplicates and trees; a request and a replay take the same way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from xxhash import xxh3_64_intdigest
+
+from indelible.errors import Damaged, JournalFailed
+from indelible.journal.port import Frame, Journal, Placed, Position
+from indelible.log.duplicates import Duplicates, Sent, Settled, conflict_of
+from indelible.log.places import Places
+from indelible.log.prepare import Prepared, replayed
+from indelible.log.window import Window
+from indelible.model.entry import SALT, Origin
+from indelible.model.receipt import Status
+from indelible.store.port import Refusals
+from indelible.tree.merkle import Tree
+
+_UNSEEN = int.from_bytes(os.urandom(4), "big")  # nobody outside can make keys collide
+
+
+class Recorded(NamedTuple):
+    """What became of a frame: new entries from index `first` on, in order, but for the events in `settled` (by place)."""
+
+    prepared: Prepared
+    first: int
+    settled: dict[int, Settled]
+
+
+class Recorder:
+    """The one writer of a journal's logs. Its state is a function of the journal's prefix and of nothing else.
+
+    An event that `record` returned for keeps its index and leaf for ever. The same bytes under the same (log, source, id) get the
+    first receipt again while the window holds it; other bytes get a conflict entry, and what was there stays as it is.
+    """
+
+    def __init__(self, journal: Journal, window: Window | None = None) -> None:
+        self._journal = journal
+        self._trees: dict[str, Tree] = {}
+        self._seeds: dict[str, int] = {}
+        self._places = Places()
+        self._window = window or Window()
+        self._duplicates = Duplicates(journal.reader(), self._places)
+        self._folded = journal.first.position
+        self.ready = False
+        self.failed = False
+        self.on_failure: Callable[[JournalFailed], None] = lambda error: None
+
+    @property
+    def folded(self) -> Position:
+        """Everything below is durable and has its index."""
+        return self._folded
+
+    def size(self, log: str) -> int:
+        """How many entries `log` has."""
+        return self._trees[log].size if log in self._trees else 0
+
+    def root(self, log: str) -> bytes:
+        """The RFC 6962 root of `log` as it stands."""
+        return self._trees.get(log, Tree()).root()
+
+    def refusals(self, start: Position, stop: Position) -> Refusals:
+        """What the fold refused in [start, stop)."""
+        return self._places.refusals(start, stop)
+
+    def replay(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """Fold what the journal holds; once, before `record`. `progress` gets events done and in all. Blocks."""
+        end = self._journal.end.position
+        for placed in self._journal.reader().frames(self._journal.first, end):
+            self._fold(replayed(placed.frame), placed)
+            progress(self._folded, end)
+        self.ready = True
+
+    async def record(self, prepared: Prepared) -> Recorded:
+        """Journal a prepared frame, and fold it once it is durable.
+
+        Raises JournalFull if nothing was stored, JournalFailed if the outcome is unknown: then the process has to end.
+        """
+        try:
+            placed = await self._journal.append(prepared.frame)
+        except JournalFailed as error:
+            self.failed = True
+            self.on_failure(error)
+            raise
+        self._catch_up(placed)
+        return self._fold(prepared, placed)
+
+    def _catch_up(self, placed: Placed) -> None:
+        """Fold the frames before `placed` that became durable while nobody waited for them any more."""
+        if placed.place.position > self._folded:
+            start = self._places.frame(self._folded - 1) if self._folded > self._journal.first.position else self._journal.first
+            for missed in self._journal.reader().frames(start, placed.place.position):
+                if missed.place.position >= self._folded:
+                    self._fold(replayed(missed.frame), missed)
+
+    def _fold(self, prepared: Prepared, placed: Placed) -> Recorded:
+        """A frame's events in order: each is new, a duplicate or a conflict."""
+        frame, position = placed.frame, placed.place.position
+        if position != self._folded:
+            raise Damaged(f"the journal gave the frame at {position} where the one at {self._folded} should follow")
+        tree = self._trees.setdefault(frame.log, Tree())
+        first = tree.size
+        self._places.add_frame(frame.log, placed.place, first)
+        keys = self._keys(frame.log, prepared.sources, prepared.ids)
+        settled: dict[int, Settled] = {}
+        done = 0
+        while done < len(keys):
+            stop = min(len(keys), done + self._window.room(position + done))
+            part = keys[done:stop]
+            if self._window.fresh(part):
+                self._window.add(part, position + done)
+                tree.extend(prepared.leaves[done:stop])
+            else:
+                for at in range(done, stop):
+                    self._fold_one(prepared, placed, at, keys[at], tree, settled)
+            done = stop
+        self._folded = Position(position + len(keys))
+        return Recorded(prepared, first, settled)
+
+    def _fold_one(self, prepared: Prepared, placed: Placed, at: int, key: int, tree: Tree, settled: dict[int, Settled]) -> None:
+        """One event of a frame in which some id may be known already."""
+        position = placed.place.position + at
+        seen = self._window.places(key)
+        self._window.add_again(key, position)
+        sent = _sent(prepared, placed.frame, at)
+        outcome = self._duplicates.settle(sent, seen) if seen else None
+        if outcome is None:
+            tree.extend((prepared.leaves[at],))
+        elif isinstance(outcome, Settled):
+            self._places.drop(position, outcome.index)
+            settled[at] = outcome
+        else:
+            self._places.conflict(position, outcome)
+            leaf = conflict_of(sent, outcome).leaf
+            settled[at] = Settled(Status.conflict, tree.size, leaf, placed.frame.recorded)
+            tree.extend((leaf,))
+
+    def _keys(self, log: str, sources: Sequence[str], ids: Sequence[str]) -> list[int]:
+        """64 bits of (log, source, id) for each event; U+0000 is in no source and in no id."""
+        seed = self._seeds.setdefault(log, _UNSEEN + len(self._seeds))
+        return [xxh3_64_intdigest(f"{source}\0{id}".encode(), seed) for source, id in zip(sources, ids, strict=True)]
+
+
+def _sent(prepared: Prepared, frame: Frame, at: int) -> Sent:
+    origin = Origin(frame.recorded, frame.writer, frame.dialect)
+    return Sent(frame.log, prepared.sources[at], prepared.ids[at], prepared.lines[at], frame.salts[SALT * at : SALT * (at + 1)], origin)
