@@ -117,8 +117,8 @@ class Conflict(Refused):
     name = "conflict"
     title = "This id is taken by other bytes"
 
-    def __init__(self, detail: str = "", index: int | None = None) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str = "", index: int | None = None, faults: tuple[Fault, ...] = (), total: int | None = None) -> None:
+        super().__init__(detail, faults, total)
         self.index = index
 
 

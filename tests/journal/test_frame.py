@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,8 +87,3 @@ def test_other_bytes_raise_nothing_but_our_own(content: bytes) -> None:
         with pytest.raises(Broken):
             assert isinstance(decode(buffer, 0, 0), int)
             raise Broken
-
-
-def test_the_documents_show_this_very_frame() -> None:
-    docs = "".join(path.read_text() for path in (Path(__file__).parents[2] / "docs").glob("format*.md"))
-    assert (encode(FRAME, PREV, 0, opening(0, None))[0] + TEXT).decode() in docs

@@ -76,9 +76,9 @@ def body_digests(lines: Iterable[bytes], salts: bytes) -> list[str]:
 
 def headers(events: Sequence[Event], ids: Sequence[str], digests: Iterable[str], origin: Origin) -> list[bytes]:
     """The header texts, in the member order and with the escapes of docs/format.md."""
-    names = _escaped(ids)
-    types = _escaped([event.type for event in events])
-    sources = _escaped([event.source for event in events])
+    names = escaped(ids)
+    types = escaped([event.type for event in events])
+    sources = escaped([event.source for event in events])
     recorded = f'"recorded":"{times.text(origin.recorded)}"'
     end = f',"writer":{_quoted(origin.writer)},"dialect":{_quoted(origin.dialect)},"body":"'
     return [
@@ -116,7 +116,7 @@ def _outcome(event: Event) -> str:
 _OUTCOMES = {result: f',"outcome":"{result}"' for result in ("success", "failure", "denied", "unknown", "pending")}
 
 
-def _escaped(texts: Sequence[str]) -> Sequence[str]:
+def escaped(texts: Sequence[str]) -> Sequence[str]:
     """The texts as they stand between quotes in a header; a clean batch, the usual one, is seen at one glance."""
     joined = "".join(texts)
     if joined.isprintable() and '"' not in joined and "\\" not in joined:

@@ -1,0 +1,206 @@
+"""The write path: a request's body becomes a frame, and its answer waits until that is durable. Raw ASGI, for speed."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from time import perf_counter, time_ns
+from types import TracebackType
+from typing import NamedTuple
+
+from starlette.types import Receive, Scope, Send
+
+from indelible.errors import BadParameter, Busy, Fault, JournalFailed, NotAnEvent, NotJSON, TooLarge, Unsupported
+from indelible.formats import split
+from indelible.http import receipts
+from indelible.http.service import Service
+from indelible.log.prepare import Prepared, Terms, prepare
+from indelible.model.event import Limits
+
+KEY_CHARACTERS = 256  # of an Idempotency-Key
+_LARGE = 64 << 10  # bytes above which inflating would keep the event loop from others
+_HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+
+
+class Asked(NamedTuple):
+    """What a request says beside its body."""
+
+    content_type: str
+    gzip: bool
+    key: str | None
+    skip: bool
+
+
+class Ingest:
+    """Stores what POST /v1/events brings. The log is in `scope["path_params"]`.
+
+    Raises any IndelibleError before its answer begins; every event of a request that it raises for was refused or is a conflict.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._held = 0  # bytes of bodies in memory
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        service = self._service
+        if service.recorder.failed:
+            raise JournalFailed("a write failed: this process is about to end")
+        if not service.recorder.ready:
+            raise Busy("the journal is being replayed: send the same bytes again in a moment")
+        asked = _asked(scope, service.limits)
+        with _Hold(self) as hold:
+            body = await self._body(receive, hold)
+            if body is None:
+                return  # the client is gone before it had said everything
+            if asked.gzip:
+                body = await self._inflated(body, hold)
+            status, answer = await self._stored(body, asked, scope["path_params"]["log"])
+        service.metrics.answered(status)
+        length = (b"content-length", b"%d" % len(answer))
+        await send({"type": "http.response.start", "status": status, "headers": [*_HEADERS, length]})
+        await send({"type": "http.response.body", "body": answer})
+
+    async def _stored(self, body: bytes, asked: Asked, log: str) -> tuple[int, bytes]:
+        """The status and the answer, once every event is durable and in order."""
+        service, metrics = self._service, self._service.metrics
+        lines = split(body, asked.content_type, service.limits)
+        terms = Terms(log, time_ns() // 1000, service.limits, skip=asked.skip, key=asked.key)
+        try:
+            prepared: Prepared = await prepare(lines, terms)
+        except NotAnEvent as error:
+            metrics.refused(error.total)
+            raise
+        begun = perf_counter()
+        recorded = await service.recorder.record(prepared)
+        counts = receipts.counts(recorded)
+        metrics.recorded(*counts, prepared.refused, len(prepared.frame.text), perf_counter() - begun)
+        return receipts.of_one(recorded) if lines.single else receipts.of_batch(recorded, *counts)
+
+    async def _body(self, receive: Receive, hold: _Hold) -> bytes | None:
+        """All of it, or None if the client went away. Raises TooLarge, or Busy if too much is in flight."""
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body: bytes = message.get("body", b"")
+        hold.more(len(body))
+        if not message.get("more_body"):
+            return body
+        pieces, size = [body], len(body)
+        while message.get("more_body"):
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            pieces.append(message.get("body", b""))
+            size += len(pieces[-1])
+            hold.more(len(pieces[-1]))
+            if size > self._service.limits.batch_bytes:
+                raise _too_large(self._service.limits)
+        return b"".join(pieces)
+
+    async def _inflated(self, body: bytes, hold: _Hold) -> bytes:
+        """Raises NotJSON for what is not gzip, TooLarge as soon as it passes the limit."""
+        most = self._service.limits.batch_bytes
+        if len(body) < _LARGE // 16:
+            text = _inflate(body, most)
+        else:
+            text = await asyncio.to_thread(_inflate, body, most)
+        hold.more(len(text))
+        return text
+
+    def hold(self, size: int) -> None:
+        """Raises Busy if there is no room for `size` more bytes of bodies."""
+        if self._held + size > self._service.in_flight:
+            raise Busy(f"{self._held} bytes of requests are in flight: send the same bytes again in a moment")
+        self._held += size
+
+    def release(self, size: int) -> None:
+        self._held -= size
+
+
+class _Hold:
+    """The bytes that one request holds, given back when it ends."""
+
+    __slots__ = ("_ingest", "_size")
+
+    def __init__(self, ingest: Ingest) -> None:
+        self._ingest = ingest
+        self._size = 0
+
+    def __enter__(self) -> _Hold:
+        return self
+
+    def more(self, size: int) -> None:
+        self._ingest.hold(size)
+        self._size += size
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._ingest.release(self._size)
+
+
+def _asked(scope: Scope, limits: Limits) -> Asked:
+    """Raises TooLarge, Unsupported or BadParameter before a byte of the body is read."""
+    content_type = ""
+    gzip = False
+    key: str | None = None
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            content_type = value.decode("latin-1")
+        elif name == b"content-length":
+            if int(value) > limits.batch_bytes:
+                raise _too_large(limits)
+        elif name == b"content-encoding":
+            gzip = _is_gzip(value)
+        elif name == b"idempotency-key":
+            key = _key(value, key)
+    return Asked(content_type, gzip, key, bool(scope["query_string"]) and _skips(scope["query_string"]))
+
+
+def _is_gzip(value: bytes) -> bool:
+    coding = value.strip().lower()
+    if coding in (b"gzip", b"x-gzip"):
+        return True
+    if coding in (b"", b"identity"):
+        return False
+    raise Unsupported(f"Content-Encoding {value[:40].decode('latin-1')!r} is not read here: send gzip, or the plain body")
+
+
+def _key(value: bytes, earlier: str | None) -> str:
+    key = value.decode("latin-1")
+    if earlier is not None or not 0 < len(key) <= KEY_CHARACTERS:
+        detail = f"the Idempotency-Key is one header of 1 to {KEY_CHARACTERS} characters"
+        raise BadParameter(detail, (Fault(detail, parameter="Idempotency-Key"),))
+    return key
+
+
+def _skips(query: bytes) -> bool:
+    if query == b"on_error=skip":
+        return True
+    name = query.partition(b"=")[0]
+    shown = query[:80].decode("latin-1")
+    detail = f"{shown!r} means nothing here: only on_error=skip may stand, which stores the good events and reports the others"
+    parameter = "on_error" if name == b"on_error" else name[:80].decode("latin-1")
+    raise BadParameter(detail, (Fault(detail, parameter=parameter),))
+
+
+def _inflate(body: bytes, most: int) -> bytes:
+    """One gzip member or several (RFC 1952, 2.2). Never makes more than `most` bytes and one."""
+    pieces: list[bytes] = []
+    room = most + 1
+    try:
+        while body:
+            member = zlib.decompressobj(wbits=31)
+            pieces.append(member.decompress(body, room))
+            room -= len(pieces[-1])
+            if not room:
+                raise TooLarge(f"inflated, the body has more than {most} bytes: send several batches")
+            if not member.eof:
+                raise NotJSON("the gzip body ends too early")
+            body = member.unused_data
+    except zlib.error as error:
+        raise NotJSON(f"the body is not gzip, though Content-Encoding says so: {error}") from None
+    return b"".join(pieces)
+
+
+def _too_large(limits: Limits) -> TooLarge:
+    return TooLarge(f"the body has more than {limits.batch_bytes} bytes: send several batches")

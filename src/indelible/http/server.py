@@ -1,0 +1,120 @@
+"""The process: it answers while the journal is replayed, and ends when it is told to or when a write has failed."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from time import monotonic
+
+import uvicorn
+import uvloop
+
+from indelible.errors import Misconfigured
+from indelible.http.app import build
+from indelible.http.service import Service
+
+Say = Callable[[str], None]
+BACKLOG = 2048  # connections that the kernel keeps while the loop is busy
+_PATIENCE = 30  # s for requests in flight once the process is told to end
+_HASTE = 2  # s once a write has failed: nothing more can be acknowledged
+_EVERY = 1.0  # s between two lines of progress
+
+
+def run(compose: Callable[[Say], Service], host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT: then stop accepting, finish what is in flight, and return.
+
+    Raises Misconfigured if the address cannot be bound, JournalFailed after a write has failed, and what `compose` raises.
+    """
+    with _listening(host, port) as listener:  # before the journal is touched: two servers on one port are found out at once
+        service = compose(_say)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(service, listener))
+
+
+async def _serve(service: Service, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # a request that is no HTTP is the client's business
+    server = uvicorn.Server(
+        uvicorn.Config(
+            build(service),
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=_PATIENCE,
+        )
+    )
+    failures: list[BaseException] = []
+
+    def fail(error: BaseException) -> None:
+        failures.append(error)
+        server.config.timeout_graceful_shutdown = _HASTE
+        server.should_exit = True
+
+    service.recorder.on_failure = fail
+    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again at its end: then they mean nothing more
+        signal.signal(number, lambda *_: None)
+    replay = asyncio.create_task(asyncio.to_thread(_replay, service, url, lambda: server.should_exit))
+    replay.add_done_callback(lambda task: fail(error) if (error := task.exception()) else None)
+    await server.serve([listener])
+    await asyncio.wait([replay])
+    await service.store.close()
+    await service.journal.close()
+    if failures:
+        raise failures[0]
+
+
+class _Stopped(Exception):
+    """Told to end before the replay was through."""
+
+
+def _replay(service: Service, url: str, stopped: Callable[[], bool]) -> None:
+    """Fold the journal while /readyz says that it is not done."""
+    said = monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal said
+        if stopped():
+            raise _Stopped
+        if monotonic() - said > _EVERY:
+            said = monotonic()
+            _say(f"replaying the journal: {done:,} of {total:,} events ({100 * done // total} %)")
+
+    try:
+        service.recorder.replay(progress)
+    except _Stopped:
+        return
+    gc.freeze()  # the fold stays: collecting garbage need not look at it again and again
+    names = ", ".join(f"{name} {service.recorder.size(name):,}" for name in service.logs)
+    _say(f"ready at {url} (entries: {names}); {'a key is needed' if service.key else 'no key: this machine only'}")
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Raises Misconfigured."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = {
+            errno.EADDRINUSE: "another process listens there: end it, or choose another port with --port",
+            errno.EACCES: "ports below 1024 need rights that this user lacks: choose another with --port",
+            errno.EADDRNOTAVAIL: "this machine does not have that address: choose another with --host",
+        }.get(error.errno or 0, error.strerror or str(error))
+        raise Misconfigured(f"cannot listen on {host} port {port}: {reason}") from error
+    except (OverflowError, UnicodeError) as error:
+        raise Misconfigured(f"cannot listen on {host} port {port}: {error}") from error
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
