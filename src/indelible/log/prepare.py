@@ -95,7 +95,7 @@ async def prepare(batch: Lines, terms: Terms, randomness: Callable[[int], bytes]
         at += part.at or ()
         salts.append(salt)
     if refused and not (terms.skip and ids):
-        raise NotAnEvent(f"{refused:,} of {len(batch.lines):,} events refused, nothing stored", tuple(faults[:SHOWN]), refused)
+        raise strict.refused(faults[:SHOWN], refused, len(batch.lines))
     text = batch.text if len(lines) == len(batch.lines) else b"".join([line + b"\n" for line in lines])
     frame = Frame(
         log=terms.log,
