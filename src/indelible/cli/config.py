@@ -1,0 +1,53 @@
+"""`indelible config`: what is in force and from where. The flags of the settings, which `serve` has too, are made here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+from indelible import config
+from indelible.model.settings import SETTINGS, Setting
+
+FIRST = ("data", "host", "port")  # what people look for in --help; the others follow in the table's order
+
+EXAMPLES = """
+\b
+Examples:
+  indelible config
+  indelible config --config /etc/indelible.toml --port 9000
+"""
+
+
+def flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `command` --config and a flag for each setting but the secret ones: keyword arguments, texts or None."""
+    rows = sorted(SETTINGS, key=lambda setting: FIRST.index(setting.name) if setting.name in FIRST else len(FIRST))
+    for setting in reversed(rows):
+        if setting.flag:
+            kind = click.Path() if setting.form == "DIR" else click.STRING  # a shell completes paths
+            command = click.option(setting.flag, setting.name, metavar=setting.form, type=kind, help=_help(setting))(command)
+    file = f"A TOML file with settings.  [variable {config.FILE_VARIABLE}; {config.FILE} if it is there]"
+    return click.option("--config", metavar="FILE", type=click.Path(), help=file)(command)
+
+
+def _help(setting: Setting) -> str:
+    return f"{setting.meaning}  [default: {setting.show(setting.default)}]"
+
+
+@click.command(epilog=EXAMPLES)
+@flags
+def command(**given: str | None) -> None:
+    """Show the settings in force, and where each comes from.
+
+    A flag counts over a variable (INDELIBLE_PORT for --port), a variable over the file, the file over the default.
+    """
+    click.echo(aligned([("setting", "value", "origin"), *config.load(given, os.environ).rows()]))
+
+
+def aligned(rows: Iterable[tuple[str, str, str]]) -> str:
+    """Rows of three, in columns."""
+    rows = list(rows)
+    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    return "\n".join(f"{name:{first}}  {value:{second}}  {origin}" for name, value, origin in rows)

@@ -1,0 +1,178 @@
+"""What a server runs with: the value in force of each setting and where it came from, and the service that these make."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from indelible.errors import Misconfigured
+from indelible.model.event import Limits
+from indelible.model.settings import BY_NAME, SETTINGS, Setting, is_loopback, size_text
+
+if TYPE_CHECKING:
+    from indelible.http.service import Service
+
+FILE = Path("indelible.toml")  # read if it is there and no other file is named
+FILE_VARIABLE = "INDELIBLE_CONFIG"
+OTHER_VARIABLES = (FILE_VARIABLE, "INDELIBLE_URL")  # not settings of a server: where its file is, and where clients find it
+
+# What Kubernetes puts into every pod beside a Service whose name begins with "indelible", as its documentation lists it.
+_KUBERNETES = re.compile(r"INDELIBLE_(\w+_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
+_KUBERNETES_PORT = re.compile(r"(tcp|udp|sctp)://.*")
+_TWINS = {
+    "host": "address addr bind listen hostname interface",
+    "data": "dir directory path data_dir datadir storage volume",
+    "key": "token api_key apikey secret password bearer",
+    "logs": "log tenant tenants",
+}
+_MEANT = {twin: name for name, twins in _TWINS.items() for twin in twins.split()}
+
+
+class Settings(Struct, frozen=True):
+    """The values in force. `origins` says of each where it came from: a flag, a variable, the file's path, or `default`."""
+
+    host: str
+    port: int
+    data: Path
+    key: str | None
+    logs: tuple[str, ...]
+    limits: Limits
+    in_flight: int
+    journal_file_size: int
+    origins: dict[str, str]
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Name, value for people and origin of each setting, in the table's order. No secret is in it."""
+        return [(setting.name, self._shown(setting), self.origins[setting.name]) for setting in SETTINGS]
+
+    def described(self, name: str) -> str:
+        """`name is value (origin)`, as errors say it."""
+        return f"{name} is {self._shown(BY_NAME[name])} ({self.origins[name]})"
+
+    def _shown(self, setting: Setting) -> str:
+        value = getattr(self.limits if hasattr(self.limits, setting.name) else self, setting.name)
+        if setting.secret:
+            return "(set)" if value else "(not set)"
+        return setting.show(value)
+
+    def __repr__(self) -> str:  # a traceback or a log must not show the key
+        return f"Settings({', '.join(self.described(setting.name) for setting in SETTINGS)})"
+
+
+def load(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
+    """The settings in force: a flag over a variable over the file over the default. `flags` are texts by name, with `config` for the file.
+
+    Raises Misconfigured naming the setting, where it came from, its value (never a secret's) and what would be right.
+    """
+    environ = {name: value for name, value in environ.items() if name.startswith("INDELIBLE_") and not _kubernetes(name, value)}
+    _refuse_unknown("variable", environ.keys() - OTHER_VARIABLES, {setting.variable: setting.name for setting in SETTINGS})
+    path, table = _file(flags.get("config"), environ.get(FILE_VARIABLE))
+    _refuse_unknown(f"{path}: setting", table, {name: name for name in BY_NAME})
+    values: dict[str, Any] = {}
+    origins = {}
+    for setting in SETTINGS:
+        given: Iterable[tuple[object, str]] = (
+            (flags.get(setting.name), f"flag {setting.flag}"),
+            (environ.get(setting.variable), f"variable {setting.variable}"),
+            (table.get(setting.name), str(path)),
+        )
+        value, origins[setting.name] = next(((value, origin) for value, origin in given if value is not None), (None, "default"))
+        values[setting.name] = setting.default if value is None else _read(setting, value, origins[setting.name])
+    limits = Limits(**{name: values.pop(name) for name in Limits.__struct_fields__})
+    settings = Settings(**values, limits=limits, origins=origins)
+    _refuse_contradictions(settings)
+    return settings
+
+
+def compose(settings: Settings, progress: Callable[[str], None]) -> Service:
+    """The service with its backends, its journal read but not yet folded. May take long: `progress` gets lines to show meanwhile.
+
+    Raises what `open_file_journal` does, and Misconfigured for a data directory that this process may not use.
+    """
+    from indelible.http.service import Service
+    from indelible.journal.file import open_file_journal
+    from indelible.log.recorder import Recorder
+    from indelible.store.local.tail import Tail
+
+    said = 0
+
+    def read(done: int, total: int) -> None:
+        nonlocal said
+        if (tenths := 10 * done // total) > said:
+            said = tenths
+            progress(f"reading the journal: {10 * tenths} % of {total >> 20} MiB")
+
+    try:
+        journal = open_file_journal(settings.data, file_size=settings.journal_file_size, progress=read)
+        cache = settings.data / "tail"
+        cache.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        reason = f"{error.strerror} ({error.filename})"
+        raise Misconfigured(f"{settings.described('data')} and cannot be used: {reason}: choose another directory") from error
+    recorder = Recorder(journal)
+    store = Tail(cache, journal.reader(), journal.first, recorder)
+    return Service(journal, recorder, store, settings.logs, settings.limits, settings.key, settings.in_flight)
+
+
+def _kubernetes(name: str, value: str) -> bool:
+    return bool(_KUBERNETES.fullmatch(name) or (name.endswith("_PORT") and _KUBERNETES_PORT.fullmatch(value)))
+
+
+def _refuse_unknown(what: str, given: Iterable[str], known: Mapping[str, str]) -> None:
+    """`known`: how each setting is written here → its name."""
+    written = {name: text for text, name in known.items()}
+    for text in sorted(set(given) - known.keys()):
+        bare = text.lower().replace("-", "_").removeprefix("indelible_")
+        near = _MEANT.get(bare) or next(iter(get_close_matches(bare, written, 1)), None)
+        hint = f"did you mean {written[near]}?" if near else f"there are {', '.join(known)}"
+        raise Misconfigured(f"{what} {text} is unknown: {hint}")
+
+
+def _file(flag: str | None, variable: str | None) -> tuple[Path, dict[str, Any]]:
+    """The file and what it says. Relative paths in it are meant from where it stands."""
+    named = flag if flag is not None else variable
+    path = FILE if named is None else Path(named)
+    origin = "" if named is None else " (flag --config)" if flag is not None else f" (variable {FILE_VARIABLE})"
+    try:
+        table = tomllib.loads(path.read_bytes().decode())
+    except FileNotFoundError:
+        if named is None:
+            return path, {}
+        raise Misconfigured(f"there is no file {path}{origin}: name one that is there, or none") from None
+    except OSError as error:
+        raise Misconfigured(f"{path}{origin} cannot be read: {error.strerror}: name a readable TOML file") from None
+    except (ValueError, RecursionError) as error:
+        raise Misconfigured(f"{path}{origin} is not TOML: {error}") from None
+    if isinstance(data := table.get("data"), str) and data:
+        table["data"] = str(path.parent / data)
+    return path, table
+
+
+def _read(setting: Setting, value: object, origin: str) -> Any:
+    try:
+        return setting.read(value)
+    except ValueError as right:
+        shown = "" if setting.secret else f" is {json.dumps(value, ensure_ascii=False, default=str)[:80]}"
+        raise Misconfigured(f"{setting.name}{shown} ({origin}): it must be {right}") from None
+
+
+def _refuse_contradictions(settings: Settings) -> None:
+    """What each value may be alone and not beside the others."""
+    limits, described = settings.limits, settings.described
+    if limits.event_bytes > limits.batch_bytes:
+        raise Misconfigured(f"{described('event_bytes')}: it must be at most batch_bytes, and {described('batch_bytes')}")
+    if settings.in_flight < 2 * limits.batch_bytes:  # a packed body and what it inflates to are held together
+        least = size_text(2 * limits.batch_bytes)
+        raise Misconfigured(f"{described('in_flight')}: it must be at least twice batch_bytes, {least}: {described('batch_bytes')}")
+    if settings.key is None and not is_loopback(settings.host):
+        raise Misconfigured(
+            f"{described('host')}, which others can reach, and there is no key: "
+            "set INDELIBLE_KEY to 32 characters or more, or listen on 127.0.0.1"
+        )
