@@ -26,6 +26,7 @@ RULES: dict[str, set[str]] = {
     "http": {"model", "tree", "formats", "journal.port", "store.port", "log"},
     "config": {"model", "tree", "formats", "journal", "store", "log", "http"},
     "cli": {"model", "tree", "formats", "journal.port", "store.port", "log", "http", "client", "demo", "config"},
+    "__main__": {"cli"},
 }
 LIGHT = {"errors", "model", "tree", "client"}  # what `pip install indelible` brings without its server extra
 SERVER_ONLY = ("httptools", "pyarrow", "starlette", "uvicorn", "uvloop", "xxhash")

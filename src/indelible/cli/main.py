@@ -102,9 +102,10 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return _gone()
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in SERVER_PACKAGES:
+        package = (error.name or "").partition(".")[0]
+        if package not in SERVER_PACKAGES:
             raise
-        return _failed(f"this command needs {error.name}, which the server brings: pip install 'indelible[server]'", UNAVAILABLE)
+        return _failed(f"this needs the server's packages, and {package} is missing: pip install 'indelible[server]'", UNAVAILABLE)
     return code if isinstance(code, int) else 0
 
 
