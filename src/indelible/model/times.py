@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from msgspec import ValidationError, convert
 
@@ -63,6 +64,7 @@ def micros(canonical: str) -> int:
     return (datetime.fromisoformat(canonical[:26]) - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(64)  # a frame's one moment stands in its line, its headers and its receipts
 def text(micros: int) -> str:
     """The canonical text of microseconds since 1970. Raises OverflowError beyond the year 9999."""
     return (_EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds") + "Z"
@@ -97,7 +99,10 @@ def _all_canonical(times: list[str]) -> bool:
     if set(map(len, times)) != {27}:
         return False
     joined = "".join(times)
-    if any(joined[at::27] != mark * len(times) for at, mark in _SEPARATORS) or min(times) < "1970":
+    for at, mark in _SEPARATORS:
+        if joined[at::27] != mark * len(times):
+            return False
+    if min(times) < "1970":
         return False
     try:
         convert(times, list[datetime])

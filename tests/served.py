@@ -1,0 +1,109 @@
+"""The real service as a process of its own, on a free port of this machine, to be killed and started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from msgspec.json import decode
+
+PATIENCE = 30  # s that a start may take
+
+
+class Server:
+    """Started by `start`, ended by `kill` or `stop`; the port stays the same."""
+
+    def __init__(self, data: Path, command: tuple[str, ...] = ("-m", "indelible"), **variables: str) -> None:
+        self.data = data
+        self.command = command
+        self.port = free_port()
+        self.variables = variables
+        self.process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def spawn(self) -> subprocess.Popen[str]:
+        """A process that may refuse to start."""
+        command = [sys.executable, *self.command, "serve", "--data", str(self.data), "--port", str(self.port)]
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("INDELIBLE_")}
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**clean, **self.variables})
+
+    def start(self) -> None:
+        """Return once it is ready."""
+        self.process = self.spawn()
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                assert self.process.stderr is not None
+                raise AssertionError(f"the server ended with {self.process.returncode}: {self.process.stderr.read()}")
+            try:
+                if self.get("/readyz")[0] == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.02)
+        raise AssertionError(f"the server was not ready within {PATIENCE} s")
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is finished, nothing is closed."""
+        assert self.process
+        self.process.kill()
+        self._reap()
+
+    def stop(self) -> tuple[int, str]:
+        """SIGTERM; its exit status and what it said."""
+        assert self.process
+        self.process.send_signal(signal.SIGTERM)
+        return self._reap()
+
+    def _reap(self) -> tuple[int, str]:
+        assert self.process
+        _, said = self.process.communicate(timeout=PATIENCE)
+        status, self.process = self.process.returncode, None
+        return status, said
+
+    def get(self, target: str) -> tuple[int, Any]:
+        return self._ask("GET", target)
+
+    def post(self, lines: list[bytes]) -> tuple[int, Any]:
+        """NDJSON; the status and the answer. Raises OSError if none came."""
+        return self._ask("POST", "/v1/events", b"".join(line + b"\n" for line in lines), {"Content-Type": "application/x-ndjson"})
+
+    def _ask(self, method: str, target: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            connection.request(method, target, body, headers or {})
+            answer = connection.getresponse()
+            return answer.status, decode(answer.read())
+        finally:
+            connection.close()
+
+
+@contextmanager
+def server(data: Path, command: tuple[str, ...] = ("-m", "indelible"), **variables: str) -> Iterator[Server]:
+    """A server that is ready, and gone at the end."""
+    made = Server(data, command, **variables)
+    try:
+        made.start()
+        yield made
+    finally:
+        if made.process:
+            made.process.kill()
+            made.process.communicate()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
