@@ -1,0 +1,113 @@
+"""A server under test: a process of its own, started, asked and ended by its own id."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic, perf_counter, sleep
+from types import TracebackType
+from typing import Self
+
+import indelible
+from bench.load import Failed
+
+HOST = "127.0.0.1"
+PATIENCE = 120.0  # s for a start, an end or an answer: the first read loads the tail
+
+
+class Server:
+    """`python -m …` in `folder`, ready when the block begins and gone when it ends.
+
+    `started` is how many seconds it took from the process's start to the first 200 of `ready`. Raises Failed, with what the
+    process said, if that does not come or the end is not clean.
+    """
+
+    def __init__(self, module: Sequence[str], folder: Path, ready: str) -> None:
+        self.port = _free_port()
+        self._log = folder / f"{module[0]}.log"
+        begun = perf_counter()
+        with self._log.open("ab") as log:
+            command = [sys.executable, "-m", *module, "--port", str(self.port)]
+            # Its own session: Ctrl-C reaches this program alone, which then ends each process it started.
+            self._process = subprocess.Popen(command, cwd=folder, env=_environment(), stdout=log, stderr=log, start_new_session=True)
+        try:
+            self._await(ready)
+        except BaseException:
+            self._end()
+            raise
+        self.started = perf_counter() - begun
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        code = self._end()
+        if code and kind is None:
+            raise Failed(f"the server ended with {code}: {self._said()}")
+
+    def resident(self) -> float | None:
+        """Memory in MB (10 ** 6 bytes) that the process holds now; None where there is no /proc."""
+        try:
+            status = Path(f"/proc/{self._process.pid}/status").read_text()
+        except OSError:
+            return None
+        return int(status.partition("VmRSS:")[2].split()[0]) * 1024 / 1e6
+
+    def cpu(self) -> float | None:
+        """Seconds of processor that the process has used; None where there is no /proc."""
+        try:
+            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def _await(self, ready: str) -> None:
+        deadline = monotonic() + PATIENCE
+        while monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise Failed(f"the server did not start: {self._said()}")
+            try:
+                connection = http.client.HTTPConnection(HOST, self.port, timeout=PATIENCE)
+                connection.request("GET", ready)
+                if connection.getresponse().status == 200:
+                    return
+            except OSError:
+                pass
+            finally:
+                connection.close()
+            sleep(0.01)
+        raise Failed(f"the server was not ready after {PATIENCE:.0f} s: {self._said()}")
+
+    def _end(self) -> int:
+        """Its exit status, after SIGTERM and, if that does not end it, SIGKILL."""
+        self._process.terminate()
+        try:
+            return self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def _said(self) -> str:
+        return self._log.read_text(errors="replace")[-2000:]
+
+
+def indelible_server(folder: Path) -> Server:
+    """Indelible with its default settings; the trail lies in `folder`/trail, where the next one started finds it."""
+    return Server(["indelible", "serve", "--data", str(folder / "trail"), "--host", HOST], folder, "/readyz")
+
+
+def _free_port() -> int:
+    with socket.create_server((HOST, 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _environment() -> dict[str, str]:
+    """This one's without settings of Indelible, so that defaults are measured, and with this very source of it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("INDELIBLE_")}
+    roots = [Path(indelible.__file__).parents[1], Path(__file__).parents[1]]
+    return {**kept, "PYTHONPATH": os.pathsep.join(map(str, roots))}
