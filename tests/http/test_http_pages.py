@@ -12,8 +12,8 @@ from http_fakes import assert_problem, row, server
 
 from indelible import errors
 from indelible.errors import Busy, IndelibleError, JournalFailed, NotFound
+from indelible.http.about.meanings import BY_NAME, MEANINGS
 from indelible.http.app import routes
-from indelible.http.meanings import BY_NAME, MEANINGS
 from indelible.http.metrics import BUCKETS, Metrics
 from indelible.http.problems import Problem
 from indelible.model.query import FIELDS

@@ -14,7 +14,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from indelible.errors import NotAllowed, NotFound
-from indelible.http import health, pages, problems, read
+from indelible.http import health, problems, read
+from indelible.http.about import pages
 from indelible.http.auth import Gate
 from indelible.http.ingest import Ingest
 from indelible.http.service import Service

@@ -20,6 +20,6 @@ class Service:
     store: Store
     logs: tuple[str, ...] = ("default",)
     limits: Limits = field(default_factory=Limits)
-    key: str | None = None  # Bearer; without one only loopback hosts are answered
+    key: str | None = field(default=None, repr=False)  # Bearer; without one only loopback hosts are answered
     in_flight: int = 64 << 20  # bytes of request bodies held at once; above it 503
     metrics: Metrics = field(default_factory=Metrics)

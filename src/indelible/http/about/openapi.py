@@ -8,8 +8,8 @@ from typing import Any
 from msgspec.json import encode, schema_components
 
 from indelible.errors import IndelibleError, Refused, Unauthorized, WrongHost
+from indelible.http.about.operations import OPERATIONS, Answer, Operation
 from indelible.http.answers import Batch, Count, Events, Health, Kept, Logs
-from indelible.http.operations import OPERATIONS, Answer, Operation
 from indelible.http.problems import MEDIA_TYPE, Problem
 from indelible.model.event import Event
 from indelible.model.query import FIELDS, MOST, USUAL

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from indelible.errors import NotFound
-from indelible.http import openapi as document
-from indelible.http.meanings import BY_NAME, MEANINGS
+from indelible.http.about import openapi as document
+from indelible.http.about.meanings import BY_NAME, MEANINGS
 from indelible.http.read import DEFAULT
 from indelible.http.service import Service
 from indelible.model import times
