@@ -117,7 +117,7 @@ class Conflict(Refused):
     name = "conflict"
     title = "This id is taken by other bytes"
 
-    def __init__(self, detail: str = "", index: int | None = None, faults: tuple[Fault, ...] = (), total: int | None = None) -> None:
+    def __init__(self, detail: str = "", faults: tuple[Fault, ...] = (), total: int | None = None, index: int | None = None) -> None:
         super().__init__(detail, faults, total)
         self.index = index
 

@@ -87,4 +87,4 @@ def _conflict(recorded: Recorded) -> Conflict:
         )
         for place in range(min(_LISTED, len(prepared.ids)))
     )
-    return Conflict(faults[0].detail, settled[0].index, faults, len(prepared.ids))
+    return Conflict(faults[0].detail, faults, len(prepared.ids), settled[0].index)
