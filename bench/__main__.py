@@ -1,47 +1,81 @@
 """`make bench`, or `python -m bench`: how fast Indelible is on this machine.
 
-    make bench                       1,000,000 events a row, median of 3 runs, about five minutes
-    make bench ARGS=--quick          a tenth of the events, one run: to see whether a change helps
-    make bench ARGS="--only batches" some rows alone
+    make bench                         1,000,000 events, three runs, the median of each row: a few minutes
+    make bench ARGS=--quick            a tenth of the events, one run: to see whether a change helps
+    make bench ARGS="--only singles"   one measurement alone: trail (batches of 1,000, memory, reads, start), batches, singles, parts
 
 One shape against a server that already runs: `python -m bench.load --port 8080 --batch 1000 --connections 4 --events 1000000`.
+Ends with 1 if an answer was wrong or anything acknowledged was not there; a missed target is only told.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
+import signal
 import sys
-import tempfile
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
-from bench.load import Failed, Result
-from bench.server import Server, indelible_server
+from bench import machine, report
+from bench.load import Failed
+from bench.rows import MEASUREMENTS, Rows
 
-SHAPES = ((1000, 4, 1_000_000), (100, 4, 300_000), (10, 16, 100_000), (1, 64, 60_000))
-
-
-def send(server: Server, batch: int, connections: int, events: int) -> Result:
-    """A run of the generator, in its own process. Raises Failed."""
-    shape = {"port": server.port, "batch": batch, "connections": connections, "events": events}
-    command = [sys.executable, "-m", "bench.load", *(f"--{name}={value}" for name, value in shape.items())]
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False, timeout=400)
-    if done.returncode:
-        raise Failed(done.stderr.strip())
-    return Result(**json.loads(done.stdout))
+SETTINGS = (
+    "settings  defaults of `indelible serve`, one process; uvicorn with uvloop and httptools; every receipt after its fdatasync",
+    "load      events of 541 bytes, ids never sent before; loopback, keep-alive, a client waits for its answer before it sends again",
+    "favours   compact ASCII JSON, which the strict checks pass at a glance; no TLS, key or gzip; no duplicates; a new trail",
+    "against   the generator uses the same cores; its share stands in the table",
+)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--data", type=Path, default=Path(".bench-data"))
+    given = _arguments()
+    data: Path = given.data.resolve()
+    data.mkdir(parents=True, exist_ok=True)
+    for number in (signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, _stop)
+    signal.alarm(given.limit)
+    print("\n".join([*machine.described(data), *SETTINGS]), flush=True)
+    try:
+        runs = _measured(given.only or list(MEASUREMENTS), data, given.runs, 10 if given.quick else 1)
+    except Failed as error:
+        sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        with suppress(OSError):  # another run is using it
+            data.rmdir()
+    print()
+    print(report.table(runs, full=not given.quick))
+
+
+def _measured(names: list[str], data: Path, runs: int, scale: int) -> list[Rows]:
+    made = []
+    for run in range(runs):
+        rows: Rows = {}
+        for name in names:
+            print(f"run {run + 1} of {runs}: {name} …", file=sys.stderr, flush=True)
+            rows |= MEASUREMENTS[name](data, scale)
+        made.append(rows)
+    return made
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="How fast Indelible is on this machine.")
+    parser.add_argument("--runs", type=int, help="how often everything is measured (3, with --quick 1)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the events")
+    parser.add_argument("--only", action="append", choices=MEASUREMENTS, help="this measurement alone; may be repeated")
+    parser.add_argument("--data", type=Path, default=Path(".bench-data"), help="where the trails lie meanwhile: the disk that is measured")
+    parser.add_argument("--limit", type=int, default=1800, help="give up after so many seconds")
     given = parser.parse_args()
-    given.data.mkdir(exist_ok=True)
-    for batch, connections, events in SHAPES:
-        with tempfile.TemporaryDirectory(dir=given.data.resolve()) as folder, indelible_server(Path(folder)) as server:
-            result = send(server, batch, connections, events // (10 if given.quick else 1))
-            print(batch, connections, result, "server cpu", server.cpu(), "MB", server.resident(), flush=True)
+    given.runs = given.runs or (1 if given.quick else 3)
+    return given
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Unwinds, so that every process and directory goes."""
+    sys.exit("bench: the time is up" if number == signal.SIGALRM else 128 + number)
 
 
 if __name__ == "__main__":

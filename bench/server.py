@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import indelible
 from bench.load import Failed
@@ -29,6 +31,7 @@ class Server:
 
     def __init__(self, module: Sequence[str], folder: Path, ready: str) -> None:
         self.port = _free_port()
+        self._asking: http.client.HTTPConnection | None = None
         self._log = folder / f"{module[0]}.log"
         begun = perf_counter()
         with self._log.open("ab") as log:
@@ -41,14 +44,30 @@ class Server:
             self._end()
             raise
         self.started = perf_counter() - begun
+        self._before = self._cpu()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._asking is not None:
+            self._asking.close()
         code = self._end()
         if code and kind is None:
             raise Failed(f"the server ended with {code}: {self._said()}")
+
+    def ask(self, path: str) -> tuple[Any, float]:
+        """The JSON that a GET is answered with, and the seconds until all of it was there. Raises Failed unless it is a 200."""
+        if self._asking is None:
+            self._asking = http.client.HTTPConnection(HOST, self.port, timeout=PATIENCE)
+        begun = perf_counter()
+        self._asking.request("GET", path)
+        answer = self._asking.getresponse()
+        body = answer.read()
+        seconds = perf_counter() - begun
+        if answer.status != 200:
+            raise Failed(f"GET {path} was answered with {answer.status}: {body[:300].decode('utf-8', 'replace')}")
+        return json.loads(body), seconds
 
     def resident(self) -> float | None:
         """Memory in MB (10 ** 6 bytes) that the process holds now; None where there is no /proc."""
@@ -59,7 +78,11 @@ class Server:
         return int(status.partition("VmRSS:")[2].split()[0]) * 1024 / 1e6
 
     def cpu(self) -> float | None:
-        """Seconds of processor that the process has used; None where there is no /proc."""
+        """Seconds of processor that the process has used since it was ready; None where there is no /proc."""
+        used = self._cpu()
+        return None if used is None or self._before is None else used - self._before
+
+    def _cpu(self) -> float | None:
         try:
             fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
@@ -87,10 +110,13 @@ class Server:
         """Its exit status, after SIGTERM and, if that does not end it, SIGKILL."""
         self._process.terminate()
         try:
-            return self._process.wait(PATIENCE)
+            return self._process.wait(PATIENCE / 2)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            return self._process.wait()
+            return -signal.SIGKILL
+        finally:  # a second Ctrl-C too leaves nothing behind
+            if self._process.poll() is None:
+                self._process.kill()
+                self._process.wait()
 
     def _said(self) -> str:
         return self._log.read_text(errors="replace")[-2000:]
@@ -99,6 +125,11 @@ class Server:
 def indelible_server(folder: Path) -> Server:
     """Indelible with its default settings; the trail lies in `folder`/trail, where the next one started finds it."""
     return Server(["indelible", "serve", "--data", str(folder / "trail"), "--host", HOST], folder, "/readyz")
+
+
+def discarding_server(folder: Path) -> Server:
+    """What forgets everything (discard.py), under uvicorn set as Indelible sets it."""
+    return Server(["bench.discard"], folder, "/readyz")
 
 
 def _free_port() -> int:
