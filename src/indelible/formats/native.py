@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 from json import JSONDecoder
+from operator import itemgetter
 
 from msgspec import MsgspecError, Raw
 from msgspec.json import Decoder
@@ -19,6 +20,8 @@ NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
+_SPACES = frozenset(_SPACE)
+_FIRST, _LAST = itemgetter(0), itemgetter(-1)
 _BREAKS = bytes.maketrans(b"\r\n", b"  ")
 _FILLED = re.compile(rb"[^ \t\r\n][^\n]*")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
@@ -47,7 +50,7 @@ def _ndjson(body: bytes, limits: Limits) -> Lines:
     if body[:1] == b"{" and body[-2:] == b"}\n" and b"\r" not in body:
         lines = body.split(b"\n", limits.batch_events)
         rest = lines.pop()
-        if not rest and all(lines) and not any(line[0] in _SPACE or line[-1] in _SPACE for line in lines):
+        if not rest and all(lines) and _SPACES.isdisjoint(map(_FIRST, lines)) and _SPACES.isdisjoint(map(_LAST, lines)):
             return Lines(body, lines, False)
     lines = [_line(found[0]) for found in islice(_FILLED.finditer(body), limits.batch_events + 1)]
     if len(lines) > limits.batch_events:

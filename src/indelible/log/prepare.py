@@ -51,6 +51,24 @@ class Prepared(Struct, frozen=True, gc=False):
     refused: int = 0
 
 
+class _Pool:
+    """Random bytes out of a stock: each call of the system's generator lets another thread take the interpreter."""
+
+    def __init__(self) -> None:
+        self._stock = b""
+        self._used = 0
+
+    def __call__(self, size: int) -> bytes:
+        if self._used + size > len(self._stock):
+            self._stock, self._used = os.urandom(max(size, _STOCK)), 0
+        self._used += size
+        return self._stock[self._used - size : self._used]
+
+
+_STOCK = 64 << 10
+_pool = _Pool()
+
+
 class _Slice(NamedTuple):
     lines: Sequence[bytes]
     events: list[Event]
@@ -59,7 +77,7 @@ class _Slice(NamedTuple):
     refused: int = 0
 
 
-async def prepare(batch: Lines, terms: Terms, randomness: Callable[[int], bytes] = os.urandom) -> Prepared:
+async def prepare(batch: Lines, terms: Terms, randomness: Callable[[int], bytes] = _pool) -> Prepared:
     """All of the batch, or with `terms.skip` its good events. A pure function of its arguments and the random bytes.
 
     Raises TooLarge, or NotAnEvent with every bad event if one is bad (with `skip`: if none is good).
