@@ -11,9 +11,12 @@ Ends with 1 if an answer was wrong or anything acknowledged was not there; a mis
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -31,21 +34,17 @@ SETTINGS = (
 
 def main() -> None:
     given = _arguments()
-    data: Path = given.data.resolve()
-    data.mkdir(parents=True, exist_ok=True)
     for number in (signal.SIGTERM, signal.SIGALRM):
         signal.signal(number, _stop)
     signal.alarm(given.limit)
-    print("\n".join([*machine.described(data), *SETTINGS]), flush=True)
     try:
-        runs = _measured(given.only or list(MEASUREMENTS), data, given.runs, 10 if given.quick else 1)
+        with _own_folder(given.data.resolve()) as folder:
+            print("\n".join([*machine.described(folder), *SETTINGS]), flush=True)
+            runs = _measured(given.only or list(MEASUREMENTS), folder, given.runs, 10 if given.quick else 1)
     except Failed as error:
         sys.exit(f"bench: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
-    finally:
-        with suppress(OSError):  # another run is using it
-            data.rmdir()
     print()
     print(report.table(runs, full=not given.quick))
 
@@ -59,6 +58,19 @@ def _measured(names: list[str], data: Path, runs: int, scale: int) -> list[Rows]
             rows |= MEASUREMENTS[name](data, scale)
         made.append(rows)
     return made
+
+
+@contextmanager
+def _own_folder(data: Path) -> Iterator[Path]:
+    """A folder in `data` that is gone afterwards with all that is in it, and `data` too if it is empty then."""
+    folder = data / f"bench-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # something else lies there
+            data.rmdir()
 
 
 def _arguments() -> argparse.Namespace:

@@ -56,6 +56,10 @@ class Server:
         if code and kind is None:
             raise Failed(f"the server ended with {code}: {self._said()}")
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def ask(self, path: str) -> tuple[Any, float]:
         """The JSON that a GET is answered with, and the seconds until all of it was there. Raises Failed unless it is a 200."""
         if self._asking is None:
