@@ -16,7 +16,8 @@ import pytest
 from click.testing import CliRunner, Result
 from trail_server import asked, trail_server
 
-from indelible.cli.demo import Progress, command, counts_table
+from indelible.cli.demo import command, counts_table
+from indelible.cli.progress import Progress
 from indelible.demo.processes import MOST, batches
 from indelible.demo.questions import Row
 from indelible.demo.services import SOURCES, whole

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import IO
 
 import click
+from msgspec.json import decode
 
+from indelible.cli import flags
+from indelible.cli.flags import USUAL
+from indelible.cli.progress import Progress
+from indelible.client import Client
 from indelible.demo.processes import run as send_all
 from indelible.demo.questions import QUESTIONS, Answer, Row, answered, as_command, as_curl, compared
 from indelible.demo.services import SOURCES, whole
-from indelible.demo.standin import Client
 from indelible.demo.traffic import FEWEST, Traffic, journeys_for, planted
 from indelible.errors import Unreachable
 
-USUAL = "http://127.0.0.1:8080"
 _KNOCK = 5.0  # s, at most, to wait for a server before anything was sent
 
 EXAMPLES = """
@@ -31,13 +33,12 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.option("--url", default=USUAL, envvar="INDELIBLE_URL", show_default=True, help="The server.")
+@flags.server(patience=60)
 @click.option("--journeys", type=click.IntRange(FEWEST), help="How many customers visit the shop, instead of --events.")
 @click.option("--events", type=click.IntRange(1), default=5000, show_default=True, help="At least so many events; no visit is cut.")
 @click.option("--rate", type=click.FloatRange(0), default=1000.0, show_default=True, help="Events a second; 0: as fast as it goes.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed makes other customers.")
 @click.option("--run", "name", help="The value of labels.run; a run sent again stores nothing twice.  [default: the time]")
-@click.option("--patience", type=click.FloatRange(0), default=60.0, show_default=True, help="Seconds to wait for a server that is away.")
 @click.option("-o", "--write", type=click.File("wb"), help="Write the events to a file as NDJSON instead of sending them.")
 def command(
     url: str, journeys: int | None, events: int, rate: float, seed: int, name: str | None, patience: float, write: IO[bytes] | None
@@ -65,7 +66,7 @@ def _demonstrated(traffic: Traffic, url: str, rate: float, patience: float) -> b
     with Client(url, patience=patience) as client:
         rows = compared(traffic.run, sent, client.count)
         click.echo(counts_table(rows))
-        answers = [answered(failure, traffic.run, client.events) for failure in QUESTIONS]
+        answers = [answered(failure, traffic.run, lambda filters: map(decode, client.events(filters))) for failure in QUESTIONS]
     expected = planted(traffic)
     for answer in answers:
         click.echo(answer_text(answer, url, expected[answer.failure.name]))
@@ -81,30 +82,6 @@ def _knock(url: str, patience: float) -> None:
             client.count((("labels.run", "-"),))
     except Unreachable as error:
         raise Unreachable(f"no server answers at {url}: start one with `make run` or `indelible serve`, or name it with --url") from error
-
-
-class Progress:
-    """How far it is: one line rewritten on a terminal, else a line a second."""
-
-    def __init__(self, to: IO[str], now: Callable[[], float] = time.monotonic) -> None:
-        self.to = to
-        self.now = now
-        self.begun = self.shown = now()
-        self.rewrites = to.isatty()
-
-    def show(self, sent: int) -> None:
-        if self.now() - self.shown >= (0.1 if self.rewrites else 1.0):
-            self.shown = self.now()
-            self._write(sent, "" if self.rewrites else "\n")
-
-    def end(self, sent: int) -> None:
-        self._write(sent, "\n")
-
-    def _write(self, sent: int, end: str) -> None:
-        passed = self.now() - self.begun
-        line = f"{sent:,} events acknowledged in {passed:.1f} s ({sent / max(passed, 1e-9):,.0f}/s)"
-        self.to.write(("\r\x1b[K" if self.rewrites else "") + line + end)
-        self.to.flush()
 
 
 def counts_table(rows: Iterable[Row]) -> str:

@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from msgspec import Struct
 from msgspec.json import decode, encode
 
+from indelible.client import Client
 from indelible.demo.services import SOURCES, share
-from indelible.demo.standin import Client
 from indelible.demo.traffic import Traffic
 from indelible.errors import IndelibleError
 

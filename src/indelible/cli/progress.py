@@ -1,0 +1,41 @@
+"""How far a command that sends has come: one line rewritten on a terminal, else a line a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import IO
+
+_WIDTH = 24  # characters of the bar
+
+
+class Progress:
+    """Written to `to`; `part`, where it is known, is how much of the work is done, from 0 to 1."""
+
+    def __init__(self, to: IO[str], now: Callable[[], float] = time.monotonic) -> None:
+        self.to = to
+        self.now = now
+        self.begun = self.shown = now()
+        self.rewrites = to.isatty()
+
+    def show(self, sent: int, part: float | None = None) -> None:
+        if self.now() - self.shown >= (0.1 if self.rewrites else 1.0):
+            self.shown = self.now()
+            self._write(sent, part, "" if self.rewrites else "\n")
+
+    def end(self, sent: int, part: float | None = None) -> None:
+        self._write(sent, part, "\n")
+
+    def say(self, text: str) -> None:
+        """A line of its own."""
+        self.to.write(("\r\x1b[K" if self.rewrites else "") + text + "\n")
+        self.to.flush()
+
+    def _write(self, sent: int, part: float | None, end: str) -> None:
+        passed = self.now() - self.begun
+        line = f"{sent:,} events acknowledged in {passed:.1f} s ({sent / max(passed, 1e-9):,.0f}/s)"
+        if part is not None and self.rewrites:
+            full = int(_WIDTH * min(part, 1.0))
+            line = f"[{'#' * full}{'-' * (_WIDTH - full)}] {line}"
+        self.to.write(("\r\x1b[K" if self.rewrites else "") + line + end)
+        self.to.flush()

@@ -1,0 +1,122 @@
+"""What a server answers, as types, and its problems as the errors that they are."""
+
+from __future__ import annotations
+
+from http.client import responses
+from typing import TypeVar
+
+from msgspec import UNSET, MsgspecError, Raw, Struct, UnsetType, ValidationError
+from msgspec.json import decode
+
+from indelible.client.connection import Answer, Broken
+from indelible.errors import Conflict, Fault, Refused, Unreachable
+from indelible.model.receipt import Receipt, Status
+
+T = TypeVar("T")
+_JSON, _PROBLEM = "application/json", "application/problem+json"
+_KINDS: tuple[type[Refused], ...] = (Refused, *Refused.__subclasses__())
+_REFUSALS = {kind.name: kind for kind in _KINDS}
+_SHOWN = 2000  # characters of a detail
+
+
+class Batch(Struct, frozen=True):
+    """What became of the events of one request: the counts add up to their number.
+
+    `errors` say what was refused or is a conflict (of many, the first 100 events), each with its `index` among the events sent.
+    `receipts` are those of all but the refused; empty if every event is a conflict.
+    """
+
+    stored: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    refused: int = 0
+    receipts: list[Receipt] = []
+    errors: list[Fault] = []
+
+
+class Page(Struct, frozen=True):
+    """Events newest first, each with its own bytes and `record` in front. `next` is the cursor of the page after it.
+
+    `complete` is False when some of the range could not be read: then this is not all that matches.
+    """
+
+    events: list[Raw]
+    next: str | None
+    complete: bool
+
+
+class Count(Struct, frozen=True):
+    count: int
+
+
+class Problem(Struct, frozen=True):
+    """RFC 9457, with the members of docs/http-api.md."""
+
+    type: str
+    title: str = ""
+    detail: str = ""
+    errors: list[Fault] = []
+    total: int | UnsetType = UNSET
+    index: int | UnsetType = UNSET
+
+
+def read(answer: Answer, kind: type[T], url: str) -> T:
+    """What a final answer says. Raises the Refused that it is, Unreachable if no Indelible gave it, Broken if its end is missing."""
+    if 200 <= answer.status < 300 and answer.kind == _JSON:
+        try:
+            return decode(answer.body, type=kind)
+        except ValidationError:
+            raise _foreign(answer, url) from None
+        except (MsgspecError, ValueError):
+            raise Broken("the answer broke off") from None
+    if 300 <= answer.status < 400 and answer.location:
+        raise Unreachable(f"{url} sends on to {plain(answer.location[:200])}, which is not followed: use the address that is meant")
+    if (problem := _problem(answer)) is None:
+        raise _foreign(answer, url)
+    raise _refusal(problem)
+
+
+def seen(answer: Answer) -> str:
+    """An answer that may be another one later, in words: `503 Service Unavailable: too much is in flight`."""
+    problem = _problem(answer)
+    return _status(answer) + (f": {plain(problem.detail or problem.title)}" if problem else "")
+
+
+def conflicts(receipts: list[Receipt]) -> list[Fault]:
+    """A fault for each conflict among the receipts."""
+    return [
+        Fault(f"the id {receipt.id[:80]!r} is taken by other bytes; entry {receipt.index} keeps the attempt", receipt.at or place)
+        for place, receipt in enumerate(receipts)
+        if receipt.status is Status.conflict
+    ]
+
+
+def plain(text: str) -> str:
+    """Text from outside as one line that a terminal can show: what does not print is escaped."""
+    return "".join([one if one.isprintable() else one.encode("unicode_escape").decode() for one in text[:_SHOWN]])
+
+
+def _refusal(problem: Problem) -> Refused:
+    kind = _REFUSALS.get(problem.type.rpartition("/")[2], Refused)
+    error = kind(plain(problem.detail or problem.title), tuple(problem.errors), problem.total or None)
+    if isinstance(error, Conflict) and isinstance(problem.index, int):
+        error.index = problem.index
+    return error
+
+
+def _problem(answer: Answer) -> Problem | None:
+    if answer.kind != _PROBLEM:
+        return None
+    try:
+        return decode(answer.body, type=Problem)
+    except (MsgspecError, ValueError):
+        return None
+
+
+def _foreign(answer: Answer, url: str) -> Unreachable:
+    what = f"with {plain(answer.kind[:60])}" if answer.kind and answer.kind != _JSON else "in a form of its own"
+    return Unreachable(f"{url} answered {_status(answer)} {what}: is it the address of an Indelible server?")
+
+
+def _status(answer: Answer) -> str:
+    return f"{answer.status} {responses.get(answer.status, '')}".strip()
