@@ -16,7 +16,8 @@ import pytest
 from click.testing import CliRunner, Result
 from trail_server import asked, trail_server
 
-from indelible.cli.demo import command, counts_table
+from indelible.cli.demo import counts_table
+from indelible.cli.main import indelible
 from indelible.cli.progress import Progress
 from indelible.demo.processes import MOST, batches
 from indelible.demo.questions import Row
@@ -28,7 +29,7 @@ SMALL = ["--journeys", str(FEWEST), "--seed", "5", "--rate", "0"]
 
 
 def demo(url: str, *arguments: str) -> Result:
-    return CliRunner().invoke(command, ["--url", url, *SMALL, *arguments])
+    return CliRunner().invoke(indelible, ["demo", "--url", url, *SMALL, *arguments])
 
 
 def test_it_sends_every_event_once_counts_them_back_and_finds_the_failures() -> None:
@@ -160,7 +161,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def test_written_events_are_the_whole_traffic_and_nothing_is_sent() -> None:
-    result = CliRunner().invoke(command, [*SMALL, "--write", "-"])
+    result = CliRunner().invoke(indelible, ["demo", *SMALL, "--write", "-"])
 
     assert result.exit_code == 0
     assert result.stdout_bytes.splitlines() == list(whole(Traffic(5, FEWEST, "demo-5")))

@@ -69,6 +69,7 @@ class Trail:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and body in one piece: in two, the second waits for an acknowledgement
     server: Any
 
     def do_POST(self) -> None:

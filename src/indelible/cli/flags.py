@@ -20,7 +20,6 @@ A name that stands twice is OR, different names are AND; since= and until= take 
 
 def server(patience: float) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """--url and --patience, the latter with this default."""
-
     where = click.option("--url", default=USUAL, envvar="INDELIBLE_URL", show_default=True, show_envvar=True, help="The server.")
     how_long = click.option(
         "--patience", type=click.FloatRange(0), default=patience, show_default=True, help="Seconds to wait for a server that is away."
@@ -45,5 +44,5 @@ def pairs(words: Iterable[str], paging: bool) -> list[tuple[str, str]]:
             detail = f"{word[:60]!r} is no filter: write NAME=VALUE, such as type=payment.* or actor.id=42"
             raise BadParameter(detail, (Fault(detail, parameter=word[:60]),))
         found.append((name, value))
-    parse("", [pair for pair in found if pair[0] != "cursor"], paging)  # only the server knows which log a cursor is for
+    parse("", [pair for pair in found if not paging or pair[0] != "cursor"], paging)  # the server knows which log a cursor is for
     return found
