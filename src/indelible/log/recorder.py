@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import NamedTuple
-
-from xxhash import xxh3_64_intdigest
 
 from indelible.errors import Damaged, JournalFailed
 from indelible.journal.port import Frame, Journal, Placed, Position
@@ -18,8 +16,6 @@ from indelible.model.entry import SALT, Origin
 from indelible.model.receipt import Status
 from indelible.store.port import Refusals
 from indelible.tree.merkle import Tree
-
-_UNSEEN = int.from_bytes(os.urandom(4), "big")  # nobody outside can make keys collide
 
 
 class Recorded(NamedTuple):
@@ -40,7 +36,6 @@ class Recorder:
     def __init__(self, journal: Journal, window: Window | None = None) -> None:
         self._journal = journal
         self._trees: dict[str, Tree] = {}
-        self._seeds: dict[str, int] = {}
         self._places = Places()
         self._window = window or Window()
         self._duplicates = Duplicates(journal.reader(), self._places)
@@ -79,11 +74,14 @@ class Recorder:
 
         Raises JournalFull if nothing was stored, JournalFailed if the outcome is unknown: then the process has to end.
         """
+        if self.failed:
+            raise JournalFailed("a write failed before: this process is about to end")
         try:
             placed = await self._journal.append(prepared.frame)
         except JournalFailed as error:
-            self.failed = True
-            self.on_failure(error)
+            if not self.failed:
+                self.failed = True
+                self.on_failure(error)
             raise
         self._catch_up(placed)
         return self._fold(prepared, placed)
@@ -139,9 +137,8 @@ class Recorder:
             tree.extend((leaf,))
 
     def _keys(self, log: str, sources: Sequence[str], ids: Sequence[str]) -> list[int]:
-        """64 bits of (log, source, id) for each event; U+0000 is in no source and in no id."""
-        seed = self._seeds.setdefault(log, _UNSEEN + len(self._seeds))
-        return [xxh3_64_intdigest(f"{source}\0{id}".encode(), seed) for source, id in zip(sources, ids, strict=True)]
+        """64 bits of (log, source, id) for each event. The hash is seeded anew in each process: nobody can make keys collide."""
+        return list(map(hash, zip(repeat(log), sources, ids, strict=False)))
 
 
 def _sent(prepared: Prepared, frame: Frame, at: int) -> Sent:

@@ -1,0 +1,259 @@
+"""The recorder against a list and a dict: what it says of an event, live and after a replay, is what they say."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from indelible.errors import JournalFailed, JournalFull
+from indelible.formats.lines import Lines
+from indelible.journal.file import FileJournal, open_file_journal
+from indelible.journal.port import Frame
+from indelible.log.prepare import Prepared, Terms, prepare
+from indelible.log.recorder import Recorded, Recorder
+from indelible.log.window import Window
+from indelible.model.conflict import conflict_entry
+from indelible.model.entry import Origin
+from indelible.model.event import Limits
+from indelible.model.receipt import Status
+
+
+class Sent(NamedTuple):
+    """An event as a test draws it: few names, so that they meet again."""
+
+    source: str
+    id: str | None
+    body: int
+
+    @property
+    def line(self) -> bytes:
+        id = f'"id":"{self.id}",' if self.id else ""
+        return f'{{{id}"type":"t","source":"{self.source}","data":{self.body}}}'.encode()
+
+
+class Request(NamedTuple):
+    log: str
+    events: tuple[Sent, ...]
+    key: str | None
+
+
+@dataclass
+class Model:
+    """What the recorder promises, written a second time. `generation` is that of the window."""
+
+    generation: int
+    leaves: dict[str, list[bytes]] = field(default_factory=dict)
+    chains: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    receipts: dict[tuple[str, int], tuple[bytes, int]] = field(default_factory=dict)
+    position: int = 0
+
+    def record(self, prepared: Prepared) -> list[tuple[Status, int, bytes, int]]:
+        return [self._one(prepared, at) for at in range(len(prepared.ids))]
+
+    def _one(self, prepared: Prepared, at: int) -> tuple[Status, int, bytes, int]:
+        frame, line = prepared.frame, prepared.lines[at]
+        key = (frame.log, prepared.sources[at], prepared.ids[at])
+        log = self.leaves.setdefault(frame.log, [])
+        oldest = (self.position // self.generation - 1) * self.generation
+        chain = self.chains.get(key)
+        visible = [seen for seen in chain["seen"] if seen[0] >= oldest] if chain else []
+        if not chain or not visible:
+            chain = self.chains[key] = {"first": len(log), "line": line, "seen": []}
+            status, index = Status.stored, len(log)
+            log.append(prepared.leaves[at])
+        else:
+            same = next((seen for seen in visible if seen[1] == line), None)
+            if same:
+                status, index = same[2], same[3]
+            elif line == chain["line"]:
+                status, index = Status.duplicate, chain["first"]
+            else:
+                status, index = Status.conflict, len(log)
+                salt = frame.salts[16 * at : 16 * at + 16]
+                log.append(conflict_entry(key[1], key[2], chain["first"], line, salt, Origin(frame.recorded, "-", "native")).leaf)
+        self.receipts.setdefault((frame.log, index), (log[index], frame.recorded))
+        chain["seen"].append((self.position, line, Status.duplicate if status is Status.stored else status, index))
+        self.position += 1
+        return status, index, *self.receipts[frame.log, index]
+
+
+def root(leaves: Sequence[bytes]) -> bytes:
+    """RFC 6962, 2.1, as it stands there."""
+    if len(leaves) < 2:
+        return leaves[0] if leaves else sha256(b"").digest()
+    split = 1 << (len(leaves) - 1).bit_length() - 1
+    return sha256(b"\1" + root(leaves[:split]) + root(leaves[split:])).digest()
+
+
+def said(recorded: Recorded) -> list[tuple[Status, int, bytes, int]]:
+    """Status, index, leaf and moment of each event, as its receipt gives them."""
+    index, found = recorded.first, []
+    for at, leaf in enumerate(recorded.prepared.leaves):
+        new = (Status.stored, index, leaf, recorded.prepared.frame.recorded)
+        one = tuple(recorded.settled.get(at, new))
+        index += one[1] == index
+        found.append(one)
+    return found
+
+
+async def prepared(lines: Sequence[bytes], log: str = "default", recorded: int = 0, key: str | None = None) -> Prepared:
+    return await prepare(Lines(b"".join(line + b"\n" for line in lines), list(lines), False), Terms(log, recorded, Limits(), key=key))
+
+
+def state(recorder: Recorder, logs: Sequence[str]) -> list[object]:
+    return [(log, recorder.size(log), recorder.root(log)) for log in logs] + [recorder.folded, recorder.refusals(0, recorder.folded)]  # type: ignore[arg-type]
+
+
+def with_journal(data: Path, work: Callable[[FileJournal], Awaitable[None]]) -> None:
+    async def main() -> None:
+        journal = open_file_journal(data, file_size=64 << 10)
+        try:
+            await work(journal)
+        finally:
+            await journal.close()
+
+    asyncio.run(main())
+
+
+def opened(journal: FileJournal, generation: int = 1 << 20) -> Recorder:
+    recorder = Recorder(journal, Window(generation))
+    recorder.replay()
+    return recorder
+
+
+sent = st.builds(Sent, st.sampled_from("ab"), st.sampled_from([None, "x", "y", "z"]), st.integers(0, 2))
+requests = st.lists(
+    st.builds(
+        Request,
+        st.sampled_from(["default", "eu"]),
+        st.lists(sent, min_size=1, max_size=6).map(tuple),
+        st.sampled_from([None, None, "k1", "k2"]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(requests, st.sampled_from([1, 2, 3, 5, 8, 1 << 20]))
+@settings(max_examples=150, deadline=None)
+def test_whatever_comes_is_settled_as_a_list_and_a_dict_settle_it_live_and_replayed(drawn: list[Request], generation: int) -> None:
+    async def work(journal: FileJournal) -> None:
+        recorder, model = opened(journal, generation), Model(generation)
+        for moment, request in enumerate(drawn):
+            made = await prepared([one.line for one in request.events], request.log, 1_700_000_000_000_000 + moment, request.key)
+            expected = model.record(made)
+            assert said(await recorder.record(made)) == expected
+        for log, leaves in model.leaves.items():
+            assert (recorder.size(log), recorder.root(log)) == (len(leaves), root(leaves))
+        assert recorder.folded == model.position
+        assert state(opened(journal, generation), ("default", "eu")) == state(recorder, ("default", "eu"))
+
+    with tempfile.TemporaryDirectory() as directory:
+        with_journal(Path(directory), work)
+
+
+@given(requests)
+@settings(max_examples=40, deadline=None)
+def test_keys_that_collide_only_cost_a_look(drawn: list[Request]) -> None:
+    class Colliding(Recorder):
+        def _keys(self, log: str, sources: Sequence[str], ids: Sequence[str]) -> list[int]:
+            return [len(source) for source in sources]
+
+    async def work(journal: FileJournal) -> None:
+        recorder, model = Colliding(journal), Model(1 << 20)
+        recorder.replay()
+        for moment, request in enumerate(drawn):
+            made = await prepared([one.line for one in request.events], request.log, moment, request.key)
+            assert said(await recorder.record(made)) == model.record(made)
+
+    with tempfile.TemporaryDirectory() as directory:
+        with_journal(Path(directory), work)
+
+
+def test_a_replay_tells_how_far_it_is_and_is_ready_at_its_end(tmp_path: Path) -> None:
+    async def work(journal: FileJournal) -> None:
+        recorder = opened(journal)
+        for place in range(3):
+            await recorder.record(await prepared([Sent("a", None, place).line] * 2))
+        other, told = Recorder(journal), list[tuple[int, int]]()
+        assert not other.ready
+        other.replay(lambda done, total: told.append((done, total)))
+        assert told == [(2, 6), (4, 6), (6, 6)]
+        assert other.ready
+
+    with_journal(tmp_path, work)
+
+
+def test_what_nobody_waited_for_any_more_is_folded_before_what_came_after_it(tmp_path: Path) -> None:
+    async def work(journal: FileJournal) -> None:
+        recorder = opened(journal)
+        await recorder.record(await prepared([Sent("a", "1", 0).line]))
+        gone = asyncio.create_task(recorder.record(await prepared([Sent("a", "2", 0).line, Sent("a", "3", 0).line])))
+        await asyncio.sleep(0)  # it is with the journal now
+        gone.cancel()
+        await asyncio.wait([gone])
+        after = await recorder.record(await prepared([Sent("a", "2", 0).line, Sent("a", "4", 0).line]))
+        assert [(status, index) for status, index, _, _ in said(after)] == [(Status.duplicate, 1), (Status.stored, 3)]
+        assert state(opened(journal), ["default"]) == state(recorder, ["default"])
+
+    with_journal(tmp_path, work)
+
+
+def test_requests_at_once_get_their_indexes_in_the_journals_order(tmp_path: Path) -> None:
+    async def work(journal: FileJournal) -> None:
+        recorder = opened(journal)
+        made = [await prepared([Sent("a", f"{place}-{at}", 0).line for at in range(3)]) for place in range(20)]
+        recorded = await asyncio.gather(*map(recorder.record, made))
+        assert [each.first for each in recorded] == list(range(0, 60, 3))
+        same = [await prepared([Sent("b", "one", 0).line]) for _ in range(64)]
+        indexes = [said(each)[0][:2] for each in await asyncio.gather(*map(recorder.record, same))]
+        assert sorted(indexes, key=str) == [(Status.duplicate, 60)] * 63 + [(Status.stored, 60)]
+
+    with_journal(tmp_path, work)
+
+
+def test_a_failed_write_is_told_once_and_nothing_is_recorded_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(journal: FileJournal) -> None:
+        recorder, told = opened(journal), list[JournalFailed]()
+        recorder.on_failure = told.append
+
+        async def failing(frame: Frame) -> Any:
+            raise JournalFailed("EIO")
+
+        monkeypatch.setattr(journal, "append", failing)
+        with pytest.raises(JournalFailed):
+            await recorder.record(await prepared([Sent("a", None, 0).line]))
+        assert recorder.failed and len(told) == 1
+        monkeypatch.undo()
+        with pytest.raises(JournalFailed):
+            await recorder.record(await prepared([Sent("a", None, 1).line]))
+        assert (recorder.size("default"), journal.end.position) == (0, 0)
+
+    with_journal(tmp_path, work)
+
+
+def test_a_full_journal_changes_nothing_and_the_next_event_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(journal: FileJournal) -> None:
+        recorder = opened(journal)
+
+        async def full(frame: Frame) -> Any:
+            raise JournalFull("no room")
+
+        monkeypatch.setattr(journal, "append", full)
+        made = await prepared([Sent("a", "x", 0).line])
+        with pytest.raises(JournalFull):
+            await recorder.record(made)
+        assert (recorder.size("default"), recorder.folded, recorder.failed) == (0, 0, False)
+        monkeypatch.undo()
+        assert said(await recorder.record(made))[0][:2] == (Status.stored, 0)
+
+    with_journal(tmp_path, work)
