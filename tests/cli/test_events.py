@@ -136,6 +136,12 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_in_it_can_control_it(cap
     assert "…" in lines[1] and "…" in lines[2]
 
 
+def test_wide_characters_take_two_cells() -> None:
+    assert table.cells("a顧b") == 4
+    assert table.cut("顧客顧客", 4) == "顧…"
+    assert table.cut("顧客", 4) == "顧客"
+
+
 @pytest.mark.parametrize("width", range(1, 9))
 def test_a_cut_text_fits_whatever_its_characters(width: int) -> None:
     for text in ("abcdefgh", "顧客顧客", "a顧b客", "é" * 8):

@@ -277,6 +277,12 @@ def test_cursors_are_followed_only_as_far_as_events_are_taken(clock: Clock) -> N
     assert [asked.target for asked in script.asked] == targets
 
 
+def test_pages_may_begin_at_a_cursor(clock: Clock) -> None:
+    with scripted(*pages([7, 6], [5])) as script, client_of(script, clock) as client:
+        assert [len(page.events) for page in client.pages([("cursor", "given"), ("type", "a")])] == [2, 1]
+    assert [asked.target for asked in script.asked] == ["/v1/events?cursor=given&type=a", "/v1/events?type=a&cursor=c0"]
+
+
 def test_an_incomplete_page_shows_and_an_incomplete_answer_warns_at_its_end(clock: Clock) -> None:
     with scripted(*pages([9], [8], complete=False)) as script:
         assert [page.complete for page in client_of(script, clock).pages()] == [False, True]
