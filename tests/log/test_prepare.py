@@ -143,7 +143,7 @@ def test_another_request_gets_its_turn_between_two_slices() -> None:
 
 
 def test_salts_are_never_given_twice() -> None:
-    pool = module._Pool()
+    pool = module.Stock()
     drawn = [pool(size) for size in (16, 16, 32, 70_000, 16, 65_536, 16)]
     salts = [part[at : at + 16] for part in drawn for at in range(0, len(part), 16)]
     assert len(set(salts)) == len(salts)

@@ -14,7 +14,8 @@ from indelible.errors import BadParameter, Busy, Fault, JournalFailed, NotAnEven
 from indelible.formats import split
 from indelible.http import receipts
 from indelible.http.service import Service
-from indelible.log.prepare import Prepared, Terms, prepare
+from indelible.log.prepare import Terms
+from indelible.log.together import Together
 from indelible.model.event import Limits
 
 KEY_CHARACTERS = 256  # of an Idempotency-Key
@@ -39,6 +40,7 @@ class Ingest:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._together = Together(service.limits)
         self._held = 0  # bytes of bodies in memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,7 +69,7 @@ class Ingest:
         lines = split(body, asked.content_type, service.limits)
         terms = Terms(log, time_ns() // 1000, service.limits, skip=asked.skip, key=asked.key)
         try:
-            prepared: Prepared = await prepare(lines, terms)
+            prepared = await self._together.prepare(lines, terms)
         except NotAnEvent as error:
             metrics.refused(error.total)
             raise

@@ -51,7 +51,7 @@ class Prepared(Struct, frozen=True, gc=False):
     refused: int = 0
 
 
-class _Pool:
+class Stock:
     """Random bytes out of a stock: each call of the system's generator lets another thread take the interpreter."""
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class _Pool:
 
 
 _STOCK = 64 << 10
-_pool = _Pool()
+stock = Stock()
 
 
 class _Slice(NamedTuple):
@@ -77,7 +77,7 @@ class _Slice(NamedTuple):
     refused: int = 0
 
 
-async def prepare(batch: Lines, terms: Terms, randomness: Callable[[int], bytes] = _pool) -> Prepared:
+async def prepare(batch: Lines, terms: Terms, randomness: Callable[[int], bytes] = stock) -> Prepared:
     """All of the batch, or with `terms.skip` its good events. A pure function of its arguments and the random bytes.
 
     Raises TooLarge, or NotAnEvent with every bad event if one is bad (with `skip`: if none is good).
@@ -115,18 +115,14 @@ async def prepare(batch: Lines, terms: Terms, randomness: Callable[[int], bytes]
     if refused and not (terms.skip and ids):
         raise strict.refused(faults[:SHOWN], refused, len(batch.lines))
     text = batch.text if len(lines) == len(batch.lines) else b"".join([line + b"\n" for line in lines])
-    frame = Frame(
-        log=terms.log,
-        count=len(ids),
-        text=text,
-        recorded=terms.recorded,
-        writer=terms.writer,
-        dialect=terms.dialect,
-        salts=b"".join(salts),
-        leaves=sha256(b"".join(leaves)).digest(),
-        ids=derived,
-    )
+    frame = framed(terms, text, b"".join(salts), leaves, derived)
     return Prepared(frame, lines, sources, ids, leaves, at if refused else None, tuple(faults[:SHOWN]), refused)
+
+
+def framed(terms: Terms, text: bytes, salts: bytes, leaves: Sequence[bytes], ids: dict[int, str]) -> Frame:
+    """The frame of the events in `text`, whose leaves are `leaves`."""
+    digest = sha256(b"".join(leaves)).digest()
+    return Frame(terms.log, len(leaves), text, terms.recorded, terms.writer, terms.dialect, salts, digest, ids)
 
 
 def replayed(frame: Frame) -> Prepared:

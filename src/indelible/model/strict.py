@@ -43,7 +43,7 @@ def decode(text: bytes, lines: list[bytes], limits: Limits) -> list[Event]:
     _check_count(lines, limits)
     if len(text) > limits.event_bytes:
         _check_sizes(lines, limits)
-    events = _clean(text, lines, limits)
+    events = clean(text, lines, limits)
     if events is not None:
         return events
     good, faults, total = decode_each(lines, limits)
@@ -62,12 +62,12 @@ def decode_each(lines: list[bytes], limits: Limits) -> tuple[list[tuple[int, byt
     faults: list[Fault] = []
     for start in range(0, len(lines), _TOGETHER):
         some = lines[start : start + _TOGETHER]
-        events = _clean(b"".join([line + b"\n" for line in some]), some, limits)
+        events = clean(b"".join([line + b"\n" for line in some]), some, limits)
         if events is not None:
             good += zip(range(start, start + len(some)), some, events, strict=True)
             continue
         for place, line in enumerate(some, start):
-            alone = _clean(line + b"\n", [line], limits)
+            alone = clean(line + b"\n", [line], limits)
             if alone is not None:
                 good.append((place, line, alone[0]))
             elif place - len(good) < LISTED:
@@ -96,8 +96,11 @@ def _check_sizes(lines: Sequence[bytes], limits: Limits) -> None:
         raise TooLarge(faults[0].detail, tuple(faults), len(over))
 
 
-def _clean(text: bytes, lines: Sequence[bytes], limits: Limits) -> list[Event] | None:
-    """The events if every line is a good one, else None. The tests go from the cheap and coarse to the exact."""
+def clean(text: bytes, lines: Sequence[bytes], limits: Limits) -> list[Event] | None:
+    """The events if every line is a good one, else None. How many lines there are is not looked at.
+
+    The tests go from the cheap and coarse to the exact.
+    """
     try:
         events = _EVENTS.decode_lines(text)
         if not _one_a_line(lines, events) or not _utf8(text, lines):
