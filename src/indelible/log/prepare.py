@@ -10,7 +10,7 @@ from hashlib import sha256
 from itertools import accumulate
 from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec import MsgspecError, Struct
 
 from indelible.errors import Damaged, Fault, NotAnEvent, TooLarge
 from indelible.formats.lines import Lines
@@ -128,11 +128,18 @@ def framed(terms: Terms, text: bytes, salts: bytes, leaves: Sequence[bytes], ids
 def replayed(frame: Frame) -> Prepared:
     """What `prepare` made of a frame that was journaled. Raises Damaged if its events are not those that were hashed."""
     lines = frame.text.split(b"\n")[:-1]
-    events = strict.decoded(frame.text)
-    made = entries(events, lines, frame.salts, Origin(frame.recorded, frame.writer, frame.dialect), frame.ids)
-    if sha256(b"".join(made.leaves)).digest() != frame.leaves:
-        raise Damaged(f"a frame of log {frame.log} holds other events than those that were hashed: its checksum was made anew")
+    try:
+        events = strict.decoded(frame.text)
+        made = entries(events, lines, frame.salts, Origin(frame.recorded, frame.writer, frame.dialect), frame.ids)
+    except (MsgspecError, ValueError, RecursionError):
+        raise _forged(frame) from None
+    if len(lines) != frame.count or sha256(b"".join(made.leaves)).digest() != frame.leaves:
+        raise _forged(frame)
     return Prepared(frame, lines, [event.source for event in events], made.ids, made.leaves)
+
+
+def _forged(frame: Frame) -> Damaged:
+    return Damaged(f"a frame of log {frame.log} holds other events than those that were hashed: its checksum was made anew")
 
 
 def _slices(lines: Sequence[bytes]) -> Iterator[tuple[int, int]]:

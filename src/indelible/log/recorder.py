@@ -11,7 +11,7 @@ from indelible.journal.port import Frame, Journal, Placed, Position
 from indelible.log.duplicates import Duplicates, Sent, Settled, conflict_of
 from indelible.log.places import Places
 from indelible.log.prepare import Prepared, replayed
-from indelible.log.window import Window
+from indelible.log.window import KEY, Window
 from indelible.model.entry import SALT, Origin
 from indelible.model.receipt import Status
 from indelible.store.port import Refusals
@@ -39,7 +39,7 @@ class Recorder:
         self._places = Places()
         self._window = window or Window()
         self._duplicates = Duplicates(journal.reader(), self._places)
-        self._folded = journal.first.position
+        self._next = journal.first
         self.ready = False
         self.failed = False
         self.on_failure: Callable[[JournalFailed], None] = lambda error: None
@@ -47,7 +47,7 @@ class Recorder:
     @property
     def folded(self) -> Position:
         """Everything below is durable and has its index."""
-        return self._folded
+        return self._next.position
 
     def size(self, log: str) -> int:
         """How many entries `log` has."""
@@ -66,7 +66,7 @@ class Recorder:
         end = self._journal.end.position
         for placed in self._journal.reader().frames(self._journal.first, end):
             self._fold(replayed(placed.frame), placed)
-            progress(self._folded, end)
+            progress(self.folded, end)
         self.ready = True
 
     async def record(self, prepared: Prepared) -> Recorded:
@@ -74,31 +74,41 @@ class Recorder:
 
         Raises JournalFull if nothing was stored, JournalFailed if the outcome is unknown: then the process has to end.
         """
-        if self.failed:
-            raise JournalFailed("a write failed before: this process is about to end")
+        self._refuse_if_failed()
         try:
             placed = await self._journal.append(prepared.frame)
         except JournalFailed as error:
-            if not self.failed:
-                self.failed = True
-                self.on_failure(error)
+            self._fail(error)
             raise
-        self._catch_up(placed)
-        return self._fold(prepared, placed)
+        self._refuse_if_failed()
+        try:
+            self._catch_up(placed)
+            return self._fold(prepared, placed)
+        except Exception as error:  # half a fold is no state to go on from: the next start folds the frame whole
+            failure = JournalFailed(f"what is durable could not be put in order: {error}")
+            self._fail(failure)
+            raise failure from error
+
+    def _refuse_if_failed(self) -> None:
+        if self.failed:
+            raise JournalFailed("a write failed before: this process is about to end")
+
+    def _fail(self, error: JournalFailed) -> None:
+        if not self.failed:
+            self.failed = True
+            self.on_failure(error)
 
     def _catch_up(self, placed: Placed) -> None:
         """Fold the frames before `placed` that became durable while nobody waited for them any more."""
-        if placed.place.position > self._folded:
-            start = self._places.frame(self._folded - 1) if self._folded > self._journal.first.position else self._journal.first
-            for missed in self._journal.reader().frames(start, placed.place.position):
-                if missed.place.position >= self._folded:
-                    self._fold(replayed(missed.frame), missed)
+        if placed.place.position > self.folded:
+            for missed in self._journal.reader().frames(self._next, placed.place.position):
+                self._fold(replayed(missed.frame), missed)
 
     def _fold(self, prepared: Prepared, placed: Placed) -> Recorded:
         """A frame's events in order: each is new, a duplicate or a conflict."""
         frame, position = placed.frame, placed.place.position
-        if position != self._folded:
-            raise Damaged(f"the journal gave the frame at {position} where the one at {self._folded} should follow")
+        if position != self.folded:
+            raise Damaged(f"the journal gave the frame at {position} where the one at {self.folded} should follow")
         tree = self._trees.setdefault(frame.log, Tree())
         first = tree.size
         self._places.add_frame(frame.log, placed.place, first)
@@ -107,24 +117,27 @@ class Recorder:
         done = 0
         while done < len(keys):
             stop = min(len(keys), done + self._window.room(position + done))
-            part = keys[done:stop]
-            if self._window.fresh(part):
-                self._window.add(part, position + done)
+            if self._window.take(keys[done:stop], position + done):
                 tree.extend(prepared.leaves[done:stop])
             else:
                 for at in range(done, stop):
                     self._fold_one(prepared, placed, at, keys[at], tree, settled)
             done = stop
-        self._folded = Position(position + len(keys))
+        self._next = placed.next
         return Recorded(prepared, first, settled)
 
     def _fold_one(self, prepared: Prepared, placed: Placed, at: int, key: int, tree: Tree, settled: dict[int, Settled]) -> None:
         """One event of a frame in which some id may be known already."""
         position = placed.place.position + at
-        seen = self._window.places(key)
-        self._window.add_again(key, position)
+        if self._window.take((key,), position):
+            tree.extend((prepared.leaves[at],))
+            return
         sent = _sent(prepared, placed.frame, at)
-        outcome = self._duplicates.settle(sent, seen) if seen else None
+        body = sent.digest()
+        outcome = self._duplicates.settle(sent, self._window.places(key, body))
+        if outcome is None:
+            outcome = self._duplicates.settle(sent, self._window.all_places(key))
+        self._window.take_again(key, body, position)
         if outcome is None:
             tree.extend((prepared.leaves[at],))
         elif isinstance(outcome, Settled):
@@ -137,8 +150,8 @@ class Recorder:
             tree.extend((leaf,))
 
     def _keys(self, log: str, sources: Sequence[str], ids: Sequence[str]) -> list[int]:
-        """64 bits of (log, source, id) for each event. The hash is seeded anew in each process: nobody can make keys collide."""
-        return list(map(hash, zip(repeat(log), sources, ids, strict=False)))
+        """A key for each event. The hash is seeded anew in each process: nobody can make keys collide."""
+        return [hash(name) & KEY for name in zip(repeat(log), sources, ids, strict=False)]
 
 
 def _sent(prepared: Prepared, frame: Frame, at: int) -> Sent:
