@@ -83,6 +83,12 @@ def test_a_frame_whose_events_were_changed_and_checksum_made_anew_is_damage() ->
         structs.replace(frame, salts=frame.salts[::-1]),
         structs.replace(frame, recorded=frame.recorded + 1),
         structs.replace(frame, leaves=bytes(32)),
+        structs.replace(frame, count=1),
+        structs.replace(frame, text=frame.text[: len(frame.text) // 2]),
+        structs.replace(frame, text=frame.text.replace(b"}", b"]")),
+        structs.replace(frame, text=frame.text.replace(b'"type"', b'"kind"')),
+        structs.replace(frame, text=frame.text.replace(b"}", b',"time":"once"}')),
+        structs.replace(frame, salts=frame.salts[:16]),
     ):
         with pytest.raises(Damaged):
             replayed(changed)

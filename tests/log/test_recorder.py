@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -13,31 +13,17 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from log_support import Said, Sent, Watched, opened, prepared, said, state, with_journal
 
 from indelible.errors import JournalFailed, JournalFull
-from indelible.formats.lines import Lines
-from indelible.journal.file import FileJournal, open_file_journal
-from indelible.journal.port import Frame
-from indelible.log.prepare import Prepared, Terms, prepare
-from indelible.log.recorder import Recorded, Recorder
-from indelible.log.window import Window
+from indelible.journal.file import FileJournal
+from indelible.journal.port import Frame, Position
+from indelible.journal.reader import FileReader
+from indelible.log.prepare import Prepared
+from indelible.log.recorder import Recorder
 from indelible.model.conflict import conflict_entry
 from indelible.model.entry import Origin
-from indelible.model.event import Limits
 from indelible.model.receipt import Status
-
-
-class Sent(NamedTuple):
-    """An event as a test draws it: few names, so that they meet again."""
-
-    source: str
-    id: str | None
-    body: int
-
-    @property
-    def line(self) -> bytes:
-        id = f'"id":"{self.id}",' if self.id else ""
-        return f'{{{id}"type":"t","source":"{self.source}","data":{self.body}}}'.encode()
 
 
 class Request(NamedTuple):
@@ -56,10 +42,10 @@ class Model:
     receipts: dict[tuple[str, int], tuple[bytes, int]] = field(default_factory=dict)
     position: int = 0
 
-    def record(self, prepared: Prepared) -> list[tuple[Status, int, bytes, int]]:
+    def record(self, prepared: Prepared) -> list[Said]:
         return [self._one(prepared, at) for at in range(len(prepared.ids))]
 
-    def _one(self, prepared: Prepared, at: int) -> tuple[Status, int, bytes, int]:
+    def _one(self, prepared: Prepared, at: int) -> Said:
         frame, line = prepared.frame, prepared.lines[at]
         key = (frame.log, prepared.sources[at], prepared.ids[at])
         log = self.leaves.setdefault(frame.log, [])
@@ -94,40 +80,20 @@ def root(leaves: Sequence[bytes]) -> bytes:
     return sha256(b"\1" + root(leaves[:split]) + root(leaves[split:])).digest()
 
 
-def said(recorded: Recorded) -> list[tuple[Status, int, bytes, int]]:
-    """Status, index, leaf and moment of each event, as its receipt gives them."""
-    index, found = recorded.first, []
-    for at, leaf in enumerate(recorded.prepared.leaves):
-        new = (Status.stored, index, leaf, recorded.prepared.frame.recorded)
-        one = tuple(recorded.settled.get(at, new))
-        index += one[1] == index
-        found.append(one)
-    return found
-
-
-async def prepared(lines: Sequence[bytes], log: str = "default", recorded: int = 0, key: str | None = None) -> Prepared:
-    return await prepare(Lines(b"".join(line + b"\n" for line in lines), list(lines), False), Terms(log, recorded, Limits(), key=key))
-
-
-def state(recorder: Recorder, logs: Sequence[str]) -> list[object]:
-    return [(log, recorder.size(log), recorder.root(log)) for log in logs] + [recorder.folded, recorder.refusals(0, recorder.folded)]  # type: ignore[arg-type]
-
-
-def with_journal(data: Path, work: Callable[[FileJournal], Awaitable[None]]) -> None:
-    async def main() -> None:
-        journal = open_file_journal(data, file_size=64 << 10)
-        try:
-            await work(journal)
-        finally:
-            await journal.close()
-
-    asyncio.run(main())
-
-
-def opened(journal: FileJournal, generation: int = 1 << 20) -> Recorder:
-    recorder = Recorder(journal, Window(generation))
-    recorder.replay()
-    return recorder
+def refused(logs: Sequence[str], told: Sequence[Sequence[Said]]) -> tuple[set[int], set[int]]:
+    """The positions without an entry, and those of conflict entries, going by what was said."""
+    sizes = dict.fromkeys(logs, 0)
+    dropped, conflicts = set(), set()
+    position = 0
+    for log, request in zip(logs, told, strict=True):
+        for status, index, _, _ in request:
+            if index < sizes[log]:
+                dropped.add(position)
+            elif status is Status.conflict:
+                conflicts.add(position)
+            sizes[log] = max(sizes[log], index + 1)
+            position += 1
+    return dropped, conflicts
 
 
 sent = st.builds(Sent, st.sampled_from("ab"), st.sampled_from([None, "x", "y", "z"]), st.integers(0, 2))
@@ -148,28 +114,33 @@ requests = st.lists(
 def test_whatever_comes_is_settled_as_a_list_and_a_dict_settle_it_live_and_replayed(drawn: list[Request], generation: int) -> None:
     async def work(journal: FileJournal) -> None:
         recorder, model = opened(journal, generation), Model(generation)
+        expected: list[list[Said]] = []
         for moment, request in enumerate(drawn):
             made = await prepared([one.line for one in request.events], request.log, 1_700_000_000_000_000 + moment, request.key)
-            expected = model.record(made)
-            assert said(await recorder.record(made)) == expected
+            expected.append(model.record(made))
+            assert said(await recorder.record(made)) == expected[-1]
         for log, leaves in model.leaves.items():
             assert (recorder.size(log), recorder.root(log)) == (len(leaves), root(leaves))
         assert recorder.folded == model.position
-        assert state(opened(journal, generation), ("default", "eu")) == state(recorder, ("default", "eu"))
+        again = opened(journal, generation)
+        assert state(again, ("default", "eu")) == state(recorder, ("default", "eu"))
+        assert again.told == expected
+        found = again.refusals(Position(0), again.folded)
+        assert (found.dropped, found.conflicts.keys()) == refused([request.log for request in drawn], expected)
 
     with tempfile.TemporaryDirectory() as directory:
         with_journal(Path(directory), work)
 
 
-@given(requests)
-@settings(max_examples=40, deadline=None)
-def test_keys_that_collide_only_cost_a_look(drawn: list[Request]) -> None:
-    class Colliding(Recorder):
+@given(requests, st.sampled_from([3, 1 << 20]))
+@settings(max_examples=60, deadline=None)
+def test_keys_that_collide_only_cost_a_look(drawn: list[Request], generation: int) -> None:
+    class Colliding(Watched):
         def _keys(self, log: str, sources: Sequence[str], ids: Sequence[str]) -> list[int]:
             return [len(source) for source in sources]
 
     async def work(journal: FileJournal) -> None:
-        recorder, model = Colliding(journal), Model(1 << 20)
+        recorder, model = Colliding(journal, generation), Model(generation)
         recorder.replay()
         for moment, request in enumerate(drawn):
             made = await prepared([one.line for one in request.events], request.log, moment, request.key)
@@ -237,6 +208,33 @@ def test_a_failed_write_is_told_once_and_nothing_is_recorded_after_it(tmp_path: 
         with pytest.raises(JournalFailed):
             await recorder.record(await prepared([Sent("a", None, 1).line]))
         assert (recorder.size("default"), journal.end.position) == (0, 0)
+
+    with_journal(tmp_path, work)
+
+
+def test_a_fold_that_stops_halfway_ends_the_process_and_the_next_start_folds_its_frame_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(journal: FileJournal) -> None:
+        recorder, told = opened(journal), list[JournalFailed]()
+        recorder.on_failure = told.append
+        await recorder.record(await prepared([Sent("a", "x", 0).line]))
+
+        def unreadable(self: FileReader, unit: int, offset: int, length: int) -> bytes:
+            raise OSError("too many open files")
+
+        monkeypatch.setattr(FileReader, "text", unreadable)
+        two = [await prepared([Sent("a", "y", 0).line, Sent("a", "x", 0).line]), await prepared([Sent("a", "z", 0).line])]
+        outcomes = await asyncio.gather(*map(recorder.record, two), return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [JournalFailed, JournalFailed]
+        assert recorder.failed and len(told) == 1 and "too many open files" in told[0].detail
+        monkeypatch.undo()
+        again = opened(journal)
+        assert [[one[:2] for one in request] for request in again.told] == [
+            [(Status.stored, 0)],
+            [(Status.stored, 1), (Status.duplicate, 0)],
+            [(Status.stored, 2)],
+        ]
 
     with_journal(tmp_path, work)
 
