@@ -198,11 +198,13 @@ def test_a_failed_write_is_told_once_and_nothing_is_recorded_after_it(tmp_path: 
         recorder.on_failure = told.append
 
         async def failing(frame: Frame) -> Any:
+            await asyncio.sleep(0)
             raise JournalFailed("EIO")
 
         monkeypatch.setattr(journal, "append", failing)
-        with pytest.raises(JournalFailed):
-            await recorder.record(await prepared([Sent("a", None, 0).line]))
+        two = [await prepared([Sent("a", None, number).line]) for number in range(2)]
+        outcomes = await asyncio.gather(*map(recorder.record, two), return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [JournalFailed, JournalFailed]
         assert recorder.failed and len(told) == 1
         monkeypatch.undo()
         with pytest.raises(JournalFailed):
@@ -221,6 +223,7 @@ def test_a_fold_that_stops_halfway_ends_the_process_and_the_next_start_folds_its
         await recorder.record(await prepared([Sent("a", "x", 0).line]))
 
         def unreadable(self: FileReader, unit: int, offset: int, length: int) -> bytes:
+            monkeypatch.undo()
             raise OSError("too many open files")
 
         monkeypatch.setattr(FileReader, "text", unreadable)
@@ -228,7 +231,6 @@ def test_a_fold_that_stops_halfway_ends_the_process_and_the_next_start_folds_its
         outcomes = await asyncio.gather(*map(recorder.record, two), return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [JournalFailed, JournalFailed]
         assert recorder.failed and len(told) == 1 and "too many open files" in told[0].detail
-        monkeypatch.undo()
         again = opened(journal)
         assert [[one[:2] for one in request] for request in again.told] == [
             [(Status.stored, 0)],
