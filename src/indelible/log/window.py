@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 GENERATION = 1 << 20  # journaled events, duplicates among them; the window is the current and the previous generation
 KEY = (1 << 60) - 1  # a key's bits: the largest number for which CPython takes 32 bytes and not 48
-_CHUNK = 256  # events that share one number for their place; a hit looks through so many
+_CHUNK = 512  # events that share one number for their place; a hit looks through so many
 
 
 class Window:
