@@ -240,6 +240,38 @@ def test_closing_ends_a_load_and_its_question(tmp_path: Path, graves: Path) -> N
     asyncio.run(go())
 
 
+def test_a_question_asked_as_a_load_ends_starts_the_next_one(tmp_path: Path) -> None:
+    def stuck(*_: object) -> None:
+        raise AssertionError("the event loop is stuck")
+
+    async def go() -> None:
+        journal = open_file_journal(tmp_path, file_size=1 << 20)
+        await append(journal, 5)
+        tail = Tail(tmp_path / "tail", journal.reader(), journal.first, Everything(journal))
+        load = tail._load
+        asked: list[asyncio.Task[int]] = []
+
+        async def load_then_ask(stop: Position) -> None:
+            await load(stop)
+            if not asked:  # its turn comes when this load is done, and before anyone is told
+                await append(journal, 5)
+                asked.append(asyncio.create_task(tail.count(ALL)))
+
+        tail._load = load_then_ask  # type: ignore[method-assign]
+        assert await tail.count(ALL) == 5
+        assert await asked[0] == 10
+        await tail.close()
+        await journal.close()
+
+    before = signal.signal(signal.SIGALRM, stuck)
+    signal.alarm(20)
+    try:
+        asyncio.run(go())
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_the_loader_ends_when_the_process_that_started_it_does() -> None:
     child = subprocess.Popen([sys.executable, "-m", loader.__name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     child.communicate(b"\0\0\0", timeout=30)  # be it in the middle of a message

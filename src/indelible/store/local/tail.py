@@ -80,20 +80,15 @@ class Tail:
         while self._end.position < stop:
             if self._closed:
                 raise IndelibleError("the store is closed")
-            if self._loading is None:
+            if self._loading is None or self._loading.done():  # to wait for one that is done would give nobody a turn
                 self._loading = asyncio.create_task(self._load(self._fold.folded))
-                self._loading.add_done_callback(self._settled)
+                self._loading.add_done_callback(_seen)
             await asyncio.shield(self._loading)  # who stops waiting does not stop it for the others
         return self._chunks
 
     @property
     def _end(self) -> Place:
         return self._chunks[-1].next if self._chunks else self._first
-
-    def _settled(self, load: asyncio.Task[None]) -> None:
-        self._loading = None
-        if not load.cancelled():
-            load.exception()  # seen, even if all who waited have gone
 
     async def _load(self, stop: Position) -> None:
         deaths = 0
@@ -134,3 +129,9 @@ class Tail:
         for path in self._directory.glob("*.arrow"):
             if str(path) not in held:
                 path.unlink(missing_ok=True)
+
+
+def _seen(load: asyncio.Task[None]) -> None:
+    """Its failure is told to all who wait; asyncio would complain if they have gone."""
+    if not load.cancelled():
+        load.exception()
