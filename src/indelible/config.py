@@ -109,6 +109,7 @@ def compose(settings: Settings, progress: Callable[[str], None]) -> Service:
             said = tenths
             progress(f"reading the journal: {10 * tenths} % of {total >> 20} MiB")
 
+    # TODO(engines): one machine's disk; NATS JetStream, Redis Streams and MongoDB come behind the same two ports.
     try:
         journal = open_file_journal(settings.data, file_size=settings.journal_file_size, progress=read)
         cache = settings.data / "tail"

@@ -23,6 +23,8 @@ class Gate:
     Origin check keeps them from writing. No answer ever carries a CORS header, so no other site's page reads one.
     """
 
+    # TODO(keys): one key opens everything; keys with ids, rights and a log of their own come, and `writer` names them.
+
     def __init__(self, key: str | None) -> None:
         self._key = None if key is None else key.encode()
 

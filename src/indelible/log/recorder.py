@@ -33,6 +33,9 @@ class Recorder:
     first receipt again while the window holds it; other bytes get a conflict entry, and what was there stays as it is.
     """
 
+    # TODO(partitions): one recorder in one process for all logs; from about 200,000 events/s on, logs are spread over partitions.
+    # TODO(checkpoints): receipts end at `sequenced`; signed checkpoints over these trees prove them to outsiders.
+
     def __init__(self, journal: Journal, window: Window | None = None) -> None:
         self._journal = journal
         self._trees: dict[str, Tree] = {}

@@ -16,6 +16,8 @@ class Window:
     Two ids may share a key, so a hit says only where to look. Memory: about 80 bytes an event (docs/adr/0004).
     """
 
+    # TODO(look-up): an id from before the window is stored again; once there are segments, `prepare` looks older ones up in them.
+
     def __init__(self, generation: int = GENERATION) -> None:
         self._size = generation
         self._number = -1  # none yet

@@ -26,6 +26,7 @@ FIELDS = (
 )
 """The members that can be filtered on; `labels.<name>` stands beside them. `outcome` is the outcome's result."""
 
+# TODO(search): `data.` paths and the search language `q` come with the segments' filters, which make them fast.
 LABEL = "labels."
 MOST = 1000  # rows a page
 USUAL = 100
