@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec import structs
 
 from indelible.errors import Damaged, InUse, JournalFailed
 from indelible.journal.file import open_file_journal
@@ -43,7 +44,7 @@ def read(journal: Journal) -> list[Placed]:
     return list(journal.reader().frames(journal.first, journal.end.position))
 
 
-async def append_all(journal: Journal, frames: list[Frame]) -> list[Placed]:
+async def append_each(journal: Journal, frames: list[Frame]) -> list[Placed]:
     return list(await asyncio.gather(*(journal.append(each) for each in frames)))
 
 
@@ -87,13 +88,30 @@ def test_frames_stand_and_return_in_the_order_of_the_calls(start: Open, tmp_path
     running(go())
 
 
+def test_frames_appended_together_stand_next_to_each_other_and_are_durable_together(start: Open, tmp_path: Path) -> None:
+    async def go() -> None:
+        journal = start(tmp_path)
+        frames = [frame(seed, 1 + seed % 3) for seed in range(30)]
+        runs = [frames[:1], frames[1:12], [], frames[12:]]
+        placed = await asyncio.gather(*map(journal.append_all, runs))
+        assert [len(each) for each in placed] == [1, 11, 0, 18]
+        assert [each for run in placed for each in run] == read(journal)
+        assert [each.frame for each in read(journal)] == frames
+        with pytest.raises(ValueError, match="a frame has"):
+            await journal.append_all([frame(1), structs.replace(frame(2), salts=b"")])
+        assert [each.frame for each in read(journal)] == frames
+        await journal.close()
+
+    running(go())
+
+
 def test_a_frame_comes_back_as_it_was_and_where_append_said(start: Open, tmp_path: Path) -> None:
     text = '{"type":"a","source":"b","data":[1e400,-0.0,"\\u0000\u2028"]}\n{"type":"a","source":"b"}\n'.encode()
     given = Frame("eu-1", 2, text, 1, 'k"é', "native", bytes(range(32)), b"\xff" * 32, {1: 'an"id\u00e9'}, {0: 7})
 
     async def go() -> None:
         journal = start(tmp_path)
-        await append_all(journal, [frame(seed) for seed in range(20)])
+        await append_each(journal, [frame(seed) for seed in range(20)])
         placed = await journal.append(given)
         assert placed.frame == given
         assert list(journal.reader().frames(placed.place, placed.next.position)) == [placed]
@@ -106,7 +124,7 @@ def test_a_frame_comes_back_as_it_was_and_where_append_said(start: Open, tmp_pat
 def test_reading_from_any_place_gives_what_was_appended_from_there_up_to_the_stop(start: Open, tmp_path: Path) -> None:
     async def go() -> None:
         journal = start(tmp_path)
-        placed = await append_all(journal, [frame(seed, 1 + seed % 3) for seed in range(30)])
+        placed = await append_each(journal, [frame(seed, 1 + seed % 3) for seed in range(30)])
         reader = journal.reader()
         for low in range(0, 30, 7):
             for high in range(low, 30, 5):
@@ -140,14 +158,14 @@ def test_everything_is_there_after_each_of_several_restarts(start: Open, tmp_pat
         journal = start(tmp_path)
         ids.add(journal.id)
         assert [each.frame for each in read(journal)] == given[:low]
-        running(append_all(journal, given[low : low + 6]))
+        running(append_each(journal, given[low : low + 6]))
         running(journal.close())
     assert len(ids) == 1
 
 
 def test_positions_survive_a_restart(start: Open, tmp_path: Path) -> None:
     journal = start(tmp_path)
-    before = running(append_all(journal, [frame(seed, 2) for seed in range(9)]))
+    before = running(append_each(journal, [frame(seed, 2) for seed in range(9)]))
     running(journal.close())
     journal = start(tmp_path)
     assert [each.place.position for each in read(journal)] == [each.place.position for each in before]
@@ -157,7 +175,7 @@ def test_positions_survive_a_restart(start: Open, tmp_path: Path) -> None:
 
 def test_resuming_at_a_frame_that_is_there_gives_its_place(start: Open, tmp_path: Path) -> None:
     journal = start(tmp_path)
-    running(append_all(journal, [frame(seed, 2) for seed in range(20)]))
+    running(append_each(journal, [frame(seed, 2) for seed in range(20)]))
     running(journal.close())
     journal = start(tmp_path)
     for placed in read(journal):
@@ -168,7 +186,7 @@ def test_resuming_at_a_frame_that_is_there_gives_its_place(start: Open, tmp_path
 @pytest.mark.parametrize(("position", "leaves"), [(1, 0), (2, 0), (40, 20), (1000, 0), (-2, 0)])
 def test_resuming_at_a_frame_of_another_history_is_refused(start: Open, tmp_path: Path, position: int, leaves: int) -> None:
     journal = start(tmp_path)
-    running(append_all(journal, [frame(seed, 2) for seed in range(20)]))
+    running(append_each(journal, [frame(seed, 2) for seed in range(20)]))
     with pytest.raises(Damaged):
         journal.resume(Position(position), frame(leaves).leaves)
     running(journal.close())
@@ -176,10 +194,10 @@ def test_resuming_at_a_frame_of_another_history_is_refused(start: Open, tmp_path
 
 def test_trimming_stays_strictly_below_the_frame_and_survives_a_restart(start: Open, tmp_path: Path) -> None:
     journal = start(tmp_path)
-    placed = running(append_all(journal, [frame(seed) for seed in range(20)]))
+    placed = running(append_each(journal, [frame(seed) for seed in range(20)]))
     running(journal.close())
     journal = start(tmp_path)
-    running(append_all(journal, [frame(seed) for seed in range(20, 40)]))
+    running(append_each(journal, [frame(seed) for seed in range(20, 40)]))
     for below in (0, 7, 19, 20, 33):
         journal.trim(Position(below))
         assert journal.first.position <= below
@@ -232,7 +250,7 @@ class AgainstAModel(RuleBasedStateMachine):
     def append(self, counts: list[int], size: int) -> None:
         frames = [frame(self.seed + at, count, size=size) for at, count in enumerate(counts)]
         self.seed += len(counts)
-        placed = self.loop.run_until_complete(append_all(self.journal, frames))
+        placed = self.loop.run_until_complete(append_each(self.journal, frames))
         for each, given in zip(placed, frames, strict=True):
             assert each.place.position == self.size
             self.model.append((self.size, given))

@@ -126,7 +126,7 @@ def test_the_service_makes_of_the_frame_what_the_document_says() -> None:
     found = decode((SHOWN["frame"] + "\n").encode(), 0, 0)
     assert isinstance(found, Found)
     assert found.prev == seed("00000001.journal")
-    made = replayed(found.frame)
+    (made,) = replayed([found.frame])
     assert (made.ids, made.leaves) == ([SHOWN["id"]], [shown_bytes("leaf")])
     tree = Tree()
     tree.extend(made.leaves)

@@ -40,9 +40,9 @@ class Watched(Recorder):
         super().__init__(journal, Window(generation))
         self.told: list[list[Said]] = []
 
-    def _fold(self, prepared: Prepared, placed: Placed) -> Recorded:
-        recorded = super()._fold(prepared, placed)
-        self.told.append(said(recorded))
+    def _fold_all(self, run: Sequence[Prepared], placed: Sequence[Placed]) -> list[Recorded]:
+        recorded = super()._fold_all(run, placed)
+        self.told += map(said, recorded)
         return recorded
 
 

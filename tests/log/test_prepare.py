@@ -73,7 +73,9 @@ def test_a_replay_makes_of_the_frame_what_the_request_made() -> None:
             GOOD % (1, 1), b'{"type":"t","source":"s"}', b'{"id":null,"type":"t","source":"s","time":"2026-11-23T10:00:00+01:00"}'
         )
         prepared = made(batch, structs.replace(TERMS, key=key))
-        assert replayed(prepared.frame) == prepared
+        assert replayed([prepared.frame]) == [prepared]
+        one = made(lines(GOOD % (1, 1)), structs.replace(TERMS, key=key))
+        assert replayed([one.frame, prepared.frame, one.frame]) == [one, prepared, one]
 
 
 def test_a_frame_whose_events_were_changed_and_checksum_made_anew_is_damage() -> None:
@@ -90,8 +92,10 @@ def test_a_frame_whose_events_were_changed_and_checksum_made_anew_is_damage() ->
         structs.replace(frame, text=frame.text.replace(b"}", b',"time":"once"}')),
         structs.replace(frame, salts=frame.salts[:16]),
     ):
-        with pytest.raises(Damaged):
-            replayed(changed)
+        beside = [[frame, changed], [changed, frame]] if changed.recorded == frame.recorded else []
+        for frames in ([changed], *beside):
+            with pytest.raises(Damaged):
+                replayed(frames)
 
 
 def test_refusals_count_every_event_and_describe_the_first_hundred() -> None:

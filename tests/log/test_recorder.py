@@ -109,16 +109,21 @@ requests = st.lists(
 )
 
 
-@given(requests, st.sampled_from([1, 2, 3, 5, 8, 1 << 20]))
-@settings(max_examples=150, deadline=None)
-def test_whatever_comes_is_settled_as_a_list_and_a_dict_settle_it_live_and_replayed(drawn: list[Request], generation: int) -> None:
+@given(requests, st.sampled_from([1, 2, 3, 5, 8, 1 << 20]), st.sampled_from([1, 2, 5]))
+@settings(max_examples=200, deadline=None)
+def test_whatever_comes_is_settled_as_a_list_and_a_dict_settle_it_live_and_replayed(
+    drawn: list[Request], generation: int, together: int
+) -> None:
     async def work(journal: FileJournal) -> None:
         recorder, model = opened(journal, generation), Model(generation)
         expected: list[list[Said]] = []
-        for moment, request in enumerate(drawn):
-            made = await prepared([one.line for one in request.events], request.log, 1_700_000_000_000_000 + moment, request.key)
-            expected.append(model.record(made))
-            assert said(await recorder.record(made)) == expected[-1]
+        for moment in range(0, len(drawn), together):
+            run = [
+                await prepared([one.line for one in request.events], request.log, 1_700_000_000_000_000 + moment, request.key)
+                for request in drawn[moment : moment + together]
+            ]
+            expected += map(model.record, run)
+            assert [said(each) for each in await recorder.record_all(run)] == expected[-len(run) :]
         for log, leaves in model.leaves.items():
             assert (recorder.size(log), recorder.root(log)) == (len(leaves), root(leaves))
         assert recorder.folded == model.position
@@ -154,7 +159,7 @@ def test_a_replay_tells_how_far_it_is_and_is_ready_at_its_end(tmp_path: Path) ->
     async def work(journal: FileJournal) -> None:
         recorder = opened(journal)
         for place in range(3):
-            await recorder.record(await prepared([Sent("a", None, place).line] * 2))
+            await recorder.record(await prepared([Sent("a", None, place).line] * 2, recorded=place))
         other, told = Recorder(journal), list[tuple[int, int]]()
         assert not other.ready
         other.replay(lambda done, total: told.append((done, total)))
@@ -197,11 +202,11 @@ def test_a_failed_write_is_told_once_and_nothing_is_recorded_after_it(tmp_path: 
         recorder, told = opened(journal), list[JournalFailed]()
         recorder.on_failure = told.append
 
-        async def failing(frame: Frame) -> Any:
+        async def failing(frames: Sequence[Frame]) -> Any:
             await asyncio.sleep(0)
             raise JournalFailed("EIO")
 
-        monkeypatch.setattr(journal, "append", failing)
+        monkeypatch.setattr(journal, "append_all", failing)
         two = [await prepared([Sent("a", None, number).line]) for number in range(2)]
         outcomes = await asyncio.gather(*map(recorder.record, two), return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [JournalFailed, JournalFailed]
@@ -245,10 +250,10 @@ def test_a_full_journal_changes_nothing_and_the_next_event_goes_on(tmp_path: Pat
     async def work(journal: FileJournal) -> None:
         recorder = opened(journal)
 
-        async def full(frame: Frame) -> Any:
+        async def full(frames: Sequence[Frame]) -> Any:
             raise JournalFull("no room")
 
-        monkeypatch.setattr(journal, "append", full)
+        monkeypatch.setattr(journal, "append_all", full)
         made = await prepared([Sent("a", "x", 0).line])
         with pytest.raises(JournalFull):
             await recorder.record(made)

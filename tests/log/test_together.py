@@ -51,7 +51,7 @@ def test_each_request_gets_a_frame_of_its_own_or_its_own_refusal(drawn: list[lis
         assert (outcome.frame.log, outcome.frame.text, outcome.frame.count) == (asked.log, batch.text, len(batch.lines))
         assert asked.recorded <= outcome.frame.recorded <= terms[-1].recorded
         assert outcome.frame.leaves == sha256(b"".join(outcome.leaves)).digest()
-        assert replayed(outcome.frame) == outcome
+        assert replayed([outcome.frame]) == [outcome]
     salts = [made.frame.salts[at : at + 16] for made in made if isinstance(made, Prepared) for at in range(0, len(made.frame.salts), 16)]
     assert len(set(salts)) == len(salts)
 

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 from base64 import b64decode
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -215,11 +216,11 @@ def test_before_the_replay_is_through_and_after_a_failed_write_nothing_is_taken(
 
 def test_a_full_disk_is_507_and_writing_goes_on_when_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(web: Web) -> None:
-        async def full(frame: Frame) -> Any:
+        async def full(frames: Sequence[Frame]) -> Any:
             raise JournalFull("no room")
 
         with monkeypatch.context() as patch:
-            patch.setattr(web.service.journal, "append", full)
+            patch.setattr(web.service.journal, "append_all", full)
             answer = await web.post(ONE)
             assert_problem(answer, JournalFull)
             assert int(answer.headers["retry-after"]) >= 1
@@ -234,10 +235,10 @@ def test_a_failed_write_is_answered_503_and_told_to_the_process(tmp_path: Path, 
         told: list[Exception] = []
         web.service.recorder.on_failure = told.append
 
-        async def failing(frame: Frame) -> Any:
+        async def failing(frames: Sequence[Frame]) -> Any:
             raise JournalFailed("fdatasync: Input/output error")
 
-        monkeypatch.setattr(web.service.journal, "append", failing)
+        monkeypatch.setattr(web.service.journal, "append_all", failing)
         assert_problem(await web.post(ONE), JournalFailed)
         assert len(told) == 1
         assert (await web.get("/readyz")).status == 503
@@ -291,5 +292,5 @@ def test_the_fast_receipts_are_those_of_the_encoder(ids: list[str], first: int, 
     leaves = [data.draw(st.binary(min_size=32, max_size=32)) for _ in ids]
     frame = Frame("default", len(ids), b"", 1_700_000_000_000_042, "-", "native", b"", b"")
     recorded = Recorded(Prepared(frame, [b""] * len(ids), ["s"] * len(ids), ids, leaves), first, {})
-    fast = [text.encode() for text in receipts._new(recorded)]
+    fast = [encode(receipt) for receipt in receipts._new(recorded)]
     assert fast == [encode(receipt) for receipt in receipts._receipts(recorded)]

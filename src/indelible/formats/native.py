@@ -20,7 +20,7 @@ NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
-_SPACES = frozenset(_SPACE)
+_OPEN, _CLOSE = {ord("{")}, {ord("}")}
 _FIRST, _LAST = itemgetter(0), itemgetter(-1)
 _BREAKS = bytes.maketrans(b"\r\n", b"  ")
 _FILLED = re.compile(rb"[^ \t\r\n][^\n]*")
@@ -50,7 +50,7 @@ def _ndjson(body: bytes, limits: Limits) -> Lines:
     if body[:1] == b"{" and body[-2:] == b"}\n" and b"\r" not in body:
         lines = body.split(b"\n", limits.batch_events)
         rest = lines.pop()
-        if not rest and all(lines) and _SPACES.isdisjoint(map(_FIRST, lines)) and _SPACES.isdisjoint(map(_LAST, lines)):
+        if not rest and all(lines) and set(map(_FIRST, lines)) == _OPEN and set(map(_LAST, lines)) == _CLOSE:
             return Lines(body, lines, False)
     lines = [_line(found[0]) for found in islice(_FILLED.finditer(body), limits.batch_events + 1)]
     if len(lines) > limits.batch_events:

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections import Counter
-from itertools import count
+from itertools import count, repeat
 
-from msgspec import UNSET
-from msgspec.json import encode
+from msgspec import UNSET, Struct
+from msgspec.json import Encoder, encode
 
 from indelible.errors import Conflict, Fault
 from indelible.http.answers import Batch
 from indelible.log.duplicates import Settled
 from indelible.log.recorder import Recorded
 from indelible.model import times
-from indelible.model.entry import escaped
 from indelible.model.receipt import Receipt, State, Status
 
+
+class _New(Struct, frozen=True, gc=False):
+    """A Receipt whose leaf is still bytes and whose status is known: a batch of them is encoded at one go."""
+
+    id: str
+    log: str
+    index: int
+    leaf: bytes
+    recorded: str
+    status: str = Status.stored._value_
+    state: str = State.sequenced._value_
+
+
+_encode = Encoder().encode
 _LISTED = 100  # conflicts that a problem describes
 
 
@@ -31,7 +44,7 @@ def counts(recorded: Recorded) -> tuple[int, int, int]:
 def of_one(recorded: Recorded) -> tuple[int, bytes]:
     """The status and the receipt of a single event. Raises Conflict."""
     if not recorded.settled:
-        return 201, _new(recorded)[0].encode()
+        return 201, _encode(_new(recorded)[0])
     if recorded.settled[0].status is Status.conflict:
         raise _conflict(recorded)
     return 200, encode(_receipts(recorded)[0])
@@ -41,8 +54,8 @@ def of_batch(recorded: Recorded, stored: int, duplicates: int, conflicts: int) -
     """The status and the counts, receipts and faults of a batch. Raises Conflict if every event is one."""
     prepared = recorded.prepared
     if not recorded.settled and prepared.at is None:
-        head = f'{{"stored":{stored},"duplicates":0,"conflicts":0,"refused":0,"receipts":['
-        return 201, f'{head}{",".join(_new(recorded))}],"errors":[]}}'.encode()
+        head = b'{"stored":%d,"duplicates":0,"conflicts":0,"refused":0,"receipts":' % stored
+        return 201, b'%b%b,"errors":[]}' % (head, _encode(_new(recorded)))
     if conflicts == len(prepared.ids) + prepared.refused:
         raise _conflict(recorded)
     total = UNSET if prepared.refused <= _LISTED else prepared.refused
@@ -50,16 +63,11 @@ def of_batch(recorded: Recorded, stored: int, duplicates: int, conflicts: int) -
     return 201 if stored == len(prepared.ids) + prepared.refused else 200, encode(batch)
 
 
-def _new(recorded: Recorded) -> list[str]:
-    """The receipts of events that all became entries. A leaf and a zero byte are 44 characters without padding, one after the other."""
-    frame, ids = recorded.prepared.frame, recorded.prepared.ids
-    digits = b64encode(b"\0".join(recorded.prepared.leaves) + b"\0").decode()
-    log = f'","log":"{frame.log}","index":'
-    end = f'=","recorded":"{times.text(frame.recorded)}","status":"stored","state":"sequenced"}}'
-    return [
-        f'{{"id":"{id}{log}{index},"leaf":"{digits[at : at + 43]}{end}'
-        for id, index, at in zip(escaped(ids), count(recorded.first), range(0, len(digits), 44), strict=False)
-    ]
+def _new(recorded: Recorded) -> list[_New]:
+    """The receipts of events that all became entries."""
+    prepared = recorded.prepared
+    moment = times.text(prepared.frame.recorded)
+    return list(map(_New, prepared.ids, repeat(prepared.frame.log), count(recorded.first), prepared.leaves, repeat(moment)))
 
 
 def _receipts(recorded: Recorded) -> list[Receipt]:

@@ -7,6 +7,7 @@ import os
 import threading
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
@@ -22,7 +23,7 @@ from indelible.journal.writer import Writer
 FILE_SIZE = 64 << 20
 GROUP = 8 << 20  # event bytes after which a group is closed: what arrives later waits for the next sync
 
-_Waiting = tuple[Frame, "asyncio.Future[Placed]"]
+_Waiting = tuple[Sequence[Frame], "asyncio.Future[list[Placed]]"]
 
 
 def open_file_journal(
@@ -93,13 +94,20 @@ class FileJournal:
 
         Raises JournalFull, JournalFailed, and ValueError for what is no frame.
         """
+        return (await self.append_all((frame,)))[0]
+
+    async def append_all(self, frames: Sequence[Frame]) -> list[Placed]:
+        """The same for several, which become durable together. Raises what `append` does."""
         if self._closed:
             raise JournalFailed("the journal is closed")
-        if frame.count < 1 or len(frame.salts) != 16 * frame.count or not frame.text.endswith(b"\n") or len(frame.text) > self.largest:
-            raise ValueError(f"a frame has one event or more, 16 bytes of salt for each, and at most {self.largest} bytes of lines")
+        for frame in frames:
+            if frame.count < 1 or len(frame.salts) != 16 * frame.count or not frame.text.endswith(b"\n") or len(frame.text) > self.largest:
+                raise ValueError(f"a frame has one event or more, 16 bytes of salt for each, and at most {self.largest} bytes of lines")
+        if not frames:
+            return []
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Placed] = loop.create_future()
-        self._waiting.append((frame, future))
+        future: asyncio.Future[list[Placed]] = loop.create_future()
+        self._waiting.append((frames, future))
         if not self._busy:
             self._busy = True
             loop.call_soon(self._flush, loop)  # after all that this turn of the loop brings
@@ -158,7 +166,7 @@ class FileJournal:
         size = 0
         while self._waiting and size < GROUP:
             group.append(self._waiting.popleft())
-            size += len(group[-1][0].text)
+            size += sum(len(frame.text) for frame in group[-1][0])
         if group:  # none if `close` was faster
             self._jobs.put((loop, group))
 
@@ -167,7 +175,7 @@ class FileJournal:
             loop, group = job
             outcome: list[Placed] | IndelibleError
             try:
-                outcome = self._writer.write([frame for frame, _ in group])
+                outcome = self._writer.write([frame for frames, _ in group for frame in frames])
             except IndelibleError as error:
                 outcome = error
             try:
@@ -176,13 +184,15 @@ class FileJournal:
                 self._busy = False
 
     def _settle(self, loop: asyncio.AbstractEventLoop, group: list[_Waiting], outcome: list[Placed] | IndelibleError) -> None:
-        for at, (_, future) in enumerate(group):
+        stop = 0
+        for frames, future in group:
+            start, stop = stop, stop + len(frames)
             if future.done():  # cancelled
                 continue
             if isinstance(outcome, IndelibleError):
                 future.set_exception(type(outcome)(outcome.detail))
             else:
-                future.set_result(outcome[at])
+                future.set_result(outcome[start:stop])
         if self._waiting:
             loop.call_soon(self._flush, loop)  # after those that were just answered have spoken again
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, NewType, Protocol
 
 from msgspec import Struct
@@ -79,6 +79,12 @@ class Journal(Protocol):
         All of its events or none; frames stand in the order of the calls, and return in that order.
         Raises JournalFull when it was not and will not be stored, JournalFailed when the outcome is unknown: the caller must stop and
         find out by reading.
+        """
+
+    async def append_all(self, frames: Sequence[Frame]) -> list[Placed]:
+        """As `append` for each of `frames`, in their order and next to each other, with one wait for all of them.
+
+        Each frame is whole or not there. JournalFull means that none of them was stored.
         """
 
     def reader(self) -> Reader:

@@ -94,10 +94,10 @@ async def prepare(batch: Lines, terms: Terms, randomness: Callable[[int], bytes]
     derived: dict[int, str] = {}
     faults: list[Fault] = []
     refused = 0
-    for start, stop in _slices(batch.lines):
+    for start, stop, text in _slices(batch):
         if start:
             await asyncio.sleep(0)
-        part = _read(batch, start, stop, terms)
+        part = _read(batch.lines[start:stop], text, start, terms)
         faults += part.faults
         refused += part.refused
         if refused and not terms.skip:
@@ -125,41 +125,53 @@ def framed(terms: Terms, text: bytes, salts: bytes, leaves: Sequence[bytes], ids
     return Frame(terms.log, len(leaves), text, terms.recorded, terms.writer, terms.dialect, salts, digest, ids)
 
 
-def replayed(frame: Frame) -> Prepared:
-    """What `prepare` made of a frame that was journaled. Raises Damaged if its events are not those that were hashed."""
-    lines = frame.text.split(b"\n")[:-1]
+def origin_of(frame: Frame) -> Origin:
+    return Origin(frame.recorded, frame.writer, frame.dialect)
+
+
+def replayed(frames: Sequence[Frame]) -> list[Prepared]:
+    """What `prepare` made of frames of one origin that were journaled. Raises Damaged if their events are not those that were hashed."""
+    text = b"".join([frame.text for frame in frames])
+    lines = text.split(b"\n")[:-1]
+    starts = list(accumulate([frame.count for frame in frames], initial=0))
+    ids = {start + place: id for start, frame in zip(starts, frames, strict=False) for place, id in frame.ids.items()}
     try:
-        events = strict.decoded(frame.text)
-        made = entries(events, lines, frame.salts, Origin(frame.recorded, frame.writer, frame.dialect), frame.ids)
+        events = strict.decoded(text)
+        made = entries(events, lines, b"".join([frame.salts for frame in frames]), origin_of(frames[0]), ids)
     except (MsgspecError, ValueError, RecursionError):
-        raise _forged(frame) from None
-    if len(lines) != frame.count or sha256(b"".join(made.leaves)).digest() != frame.leaves:
-        raise _forged(frame)
-    return Prepared(frame, lines, [event.source for event in events], made.ids, made.leaves)
+        raise _forged(frames) from None
+    if len(lines) != starts[-1]:
+        raise _forged(frames)
+    sources = [event.source for event in events]
+    prepared = []
+    for frame, start, stop in zip(frames, starts, starts[1:], strict=False):
+        leaves = made.leaves[start:stop]
+        if sha256(b"".join(leaves)).digest() != frame.leaves or frame.text.count(b"\n") != frame.count:
+            raise _forged([frame])
+        prepared.append(Prepared(frame, lines[start:stop], sources[start:stop], made.ids[start:stop], leaves))
+    return prepared
 
 
-def _forged(frame: Frame) -> Damaged:
-    return Damaged(f"a frame of log {frame.log} holds other events than those that were hashed: its checksum was made anew")
+def _forged(frames: Sequence[Frame]) -> Damaged:
+    return Damaged(f"a frame of log {frames[0].log} holds other events than those that were hashed: its checksum was made anew")
 
 
-def _slices(lines: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-    """Places [start, stop) of runs of at least one line and about SLICE bytes."""
-    ends = list(accumulate(map(len, lines)))
+def _slices(batch: Lines) -> Iterator[tuple[int, int, bytes]]:
+    """Places [start, stop) of runs of at least one line and about SLICE bytes, and their text."""
+    ends = list(accumulate(map(len, batch.lines)))
     start = done = 0
-    while start < len(lines):
+    while start < len(ends):
         stop = max(start + 1, bisect_right(ends, done + SLICE))
-        yield start, stop
+        yield start, stop, batch.text[done + start : ends[stop - 1] + stop]  # an LF a line
         start, done = stop, ends[stop - 1]
 
 
-def _read(batch: Lines, start: int, stop: int, terms: Terms) -> _Slice:
+def _read(lines: list[bytes], text: bytes, start: int, terms: Terms) -> _Slice:
     """The events of one slice, and with `skip` which were left out; faults count from the batch's first event."""
-    lines = batch.lines if stop - start == len(batch.lines) else batch.lines[start:stop]
     if terms.skip:
         good, bad, total = strict.decode_each(lines, terms.limits)
         at = [start + place for place, _, _ in good]
         return _Slice([line for _, line, _ in good], [event for _, _, event in good], at, _moved(bad, start), total)
-    text = batch.text if lines is batch.lines else b"\n".join(lines) + b"\n"
     try:
         return _Slice(lines, strict.decode(text, lines, terms.limits))
     except NotAnEvent as error:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
+from itertools import repeat
 
-from msgspec import Struct
-from msgspec.json import encode
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.json import Encoder, encode
 
 from indelible.model import times
 from indelible.model.event import Event
 
 SALT = 16  # bytes of randomness an event
 _LOW_62 = (1 << 62) - 1
+_encode = Encoder().encode
 
 
 class Origin(Struct, frozen=True, gc=False):
@@ -21,6 +23,21 @@ class Origin(Struct, frozen=True, gc=False):
     recorded: int
     writer: str
     dialect: str
+
+
+class Header(Struct, frozen=True, gc=False):
+    """The text that a leaf hashes, member by member in its order; `body` is the body digest. Its JSON is docs/format.md's to the byte."""
+
+    v: int
+    id: str
+    type: str
+    source: str
+    time: str | UnsetType
+    recorded: str
+    outcome: str | UnsetType
+    writer: str
+    dialect: str
+    body: str
 
 
 class Entries(Struct, frozen=True, gc=False):
@@ -70,23 +87,27 @@ def _uuid(number: int) -> str:
 
 def body_digests(lines: Iterable[bytes], salts: bytes) -> list[str]:
     """SHA-256(salt ‖ body) in lower-case hex."""
-    each = (salts[at : at + SALT] for at in range(0, len(salts), SALT))
-    return [sha256(salt + line).hexdigest() for salt, line in zip(each, lines, strict=True)]
+    return [sha256(salts[at : at + SALT] + line).hexdigest() for at, line in zip(range(0, len(salts), SALT), lines, strict=True)]
 
 
-def headers(events: Sequence[Event], ids: Sequence[str], digests: Iterable[str], origin: Origin) -> list[bytes]:
+def headers(events: Sequence[Event], ids: Sequence[str], digests: Sequence[str], origin: Origin) -> list[bytes]:
     """The header texts, in the member order and with the escapes of docs/format.md."""
-    names = escaped(ids)
-    types = escaped([event.type for event in events])
-    sources = escaped([event.source for event in events])
-    recorded = f'"recorded":"{times.text(origin.recorded)}"'
-    end = f',"writer":{_quoted(origin.writer)},"dialect":{_quoted(origin.dialect)},"body":"'
-    return [
-        f'{{"v":1,"id":"{name}","type":"{type_}","source":"{source}",{time}{recorded}{outcome}{end}{digest}"}}'.encode()
-        for name, type_, source, time, outcome, digest in zip(
-            names, types, sources, _times(events), map(_outcome, events), digests, strict=True
-        )
-    ]
+    if not len(events) == len(ids) == len(digests):
+        raise ValueError(f"{len(events)} events, {len(ids)} ids, {len(digests)} digests")
+    made = map(
+        Header,
+        repeat(1),
+        ids,
+        [event.type for event in events],
+        [event.source for event in events],
+        _times(events),
+        repeat(times.text(origin.recorded)),
+        [outcome.result._value_ if (outcome := event.outcome) and outcome.result else UNSET for event in events],
+        repeat(origin.writer),
+        repeat(origin.dialect),
+        digests,
+    )
+    return list(map(_encode, made))
 
 
 def leaves(headers: Iterable[bytes]) -> list[bytes]:
@@ -94,35 +115,13 @@ def leaves(headers: Iterable[bytes]) -> list[bytes]:
     return [sha256(b"\0" + header).digest() for header in headers]
 
 
-def _times(events: Sequence[Event]) -> list[str]:
-    """The `time` members, canonical; nothing for an event that claims no time."""
+def _times(events: Sequence[Event]) -> Sequence[str | UnsetType]:
+    """Each `time`, canonical; UNSET for an event that claims none."""
     claimed = [event.time for event in events]
     canonical = times.canonical_batch([time for time in claimed if isinstance(time, str)])
     if canonical is None:
         raise ValueError("a time that the door should have refused")
     if len(canonical) == len(claimed):
-        return [f'"time":"{time}",' for time in canonical]
+        return canonical
     each = iter(canonical)
-    return [f'"time":"{next(each)}",' if isinstance(time, str) else "" for time in claimed]
-
-
-def _outcome(event: Event) -> str:
-    outcome = event.outcome
-    if not outcome or not outcome.result:
-        return ""
-    return _OUTCOMES[outcome.result._value_]
-
-
-_OUTCOMES = {result: f',"outcome":"{result}"' for result in ("success", "failure", "denied", "unknown", "pending")}
-
-
-def escaped(texts: Sequence[str]) -> Sequence[str]:
-    """The texts as they stand between quotes in a header; a clean batch, the usual one, is seen at one glance."""
-    joined = "".join(texts)
-    if joined.isprintable() and '"' not in joined and "\\" not in joined:
-        return texts
-    return [_quoted(text)[1:-1] for text in texts]
-
-
-def _quoted(text: str) -> str:
-    return encode(text).decode()
+    return [next(each) if isinstance(time, str) else UNSET for time in claimed]
