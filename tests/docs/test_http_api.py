@@ -25,7 +25,7 @@ def section(heading: str) -> str:
 @pytest.mark.parametrize("curl", [True, False] if has_curl() else [False], ids=["curl", "stand-in"][not has_curl() :])
 def test_every_example_answers_what_it_shows(tmp_path: Path, curl: bool) -> None:
     with server(tmp_path / "data") as served:
-        assert differences(PAGE.replace(MOMENT, "…"), Shell(tmp_path, served, curl)) == []
+        assert "\n".join(differences(PAGE.replace(MOMENT, "…"), Shell(tmp_path, served, curl))) == ""
 
 
 def test_the_table_of_routes_is_the_applications() -> None:
