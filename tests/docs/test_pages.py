@@ -7,7 +7,6 @@ import re
 from console import ROOT
 from test_links import links
 
-
 SOURCE = ROOT / "src/indelible"
 LIFE = (ROOT / "docs/life-of-an-event.md").read_text(encoding="utf-8")
 PLAN = (ROOT / "docs/plan.md").read_text(encoding="utf-8")
