@@ -8,12 +8,14 @@ IndelibleError
 │   ├── CrossSite         403   a page of another site tries to write through a reader's browser
 │   ├── NotFound          404   no such event, entry, log or page
 │   ├── NotAllowed        405   this path is there, but not with this method
+│   ├── TooSlow           408   the request did not come in time
 │   ├── Ambiguous         409   one id in two sources: say which with ?source=
 │   ├── Conflict          409   this id is taken by other bytes
 │   ├── TooLarge          413   the event, the batch or its inflated form is over a limit
 │   ├── Unsupported       415   a content type or encoding we do not read
 │   ├── WrongHost         421   the Host header names another machine
-│   └── NotAnEvent        422   JSON, but no event: faults say where and what would be right
+│   ├── NotAnEvent        422   JSON, but no event: faults say where and what would be right
+│   └── HeadTooLarge      431   the request's line and headers are over a limit
 ├── Busy                  503   try the same bytes again in `retry_after` seconds
 ├── JournalFull           507   no space; reading goes on
 ├── JournalFailed     exit 74   a write or sync failed and the outcome is unknown: the process ends
@@ -104,6 +106,13 @@ class NotAllowed(Refused):
     title = "This path does not take that method"
 
 
+class TooSlow(Refused):
+    status = 408
+    exit_code = 75
+    name = "too-slow"
+    title = "The request did not come in time"
+
+
 class Ambiguous(Refused):
     status = 409
     name = "ambiguous-id"
@@ -144,6 +153,12 @@ class NotAnEvent(Refused):
     status = 422
     name = "not-an-event"
     title = "The body is JSON but not an event"
+
+
+class HeadTooLarge(Refused):
+    status = 431
+    name = "head-too-large"
+    title = "The request's line and headers are over a limit"
 
 
 class Busy(IndelibleError):

@@ -113,6 +113,7 @@ class Ingest:
     def hold(self, size: int) -> None:
         """Raises Busy if there is no room for `size` more bytes of bodies."""
         if self._held + size > self._service.in_flight:
+            self._service.metrics.no_room()
             raise Busy(f"{self._held} bytes of requests are in flight: send the same bytes again in a moment")
         self._held += size
 

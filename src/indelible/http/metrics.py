@@ -23,12 +23,17 @@ class Metrics:
         self.answers = [0] * 6  # by the status' first digit
         self.events = dict.fromkeys(RESULTS, 0)
         self.octets = 0
+        self.turned_away = 0
         self.waits = [0] * (len(BUCKETS) + 1)
         self.waited = 0.0
 
     def answered(self, status: int) -> None:
         """An answer of this status was sent."""
         self.answers[status // 100] += 1
+
+    def no_room(self) -> None:
+        """A request was refused because too many bytes of others are in memory."""
+        self.turned_away += 1
 
     def recorded(self, stored: int, duplicates: int, conflicts: int, refused: int, octets: int, seconds: float) -> None:
         """One request's events were settled: what became of them, the bytes of their bodies, and the wait for their receipts."""
@@ -51,6 +56,7 @@ class Metrics:
             *_family("answers_total", "counter", "HTTP answers by class of status.", _answers(self.answers)),
             *_family("events_total", "counter", "Events by what became of them.", _labelled("result", self.events)),
             *_family("event_bytes_total", "counter", "Bytes of event bodies that were journaled.", [("", self.octets)]),
+            *_family("turned_away_total", "counter", "Requests refused because others took all the room.", [("", self.turned_away)]),
             *_family("receipt_seconds", "histogram", "Wait from a prepared request to its receipt, the sync included.", self._waits()),
             *_family("journal_position", "gauge", "Events journaled and folded, duplicates included.", [("", position)]),
             *_family("ready", "gauge", "1 once the journal was replayed.", [("", int(ready))]),

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 
 import uvicorn
@@ -17,7 +18,9 @@ import uvloop
 
 from indelible.errors import Misconfigured
 from indelible.http.app import build
+from indelible.http.connection import Connection
 from indelible.http.service import Service
+from indelible.http.warden import Warden
 
 Say = Callable[[str], None]
 BACKLOG = 2048  # connections that the kernel keeps while the loop is busy
@@ -40,11 +43,12 @@ def run(compose: Callable[[Say], Service], host: str, port: int) -> None:
 async def _serve(service: Service, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    warden = Warden(service.patience, service.in_flight, service.metrics)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # a request that is no HTTP is the client's business
     server = uvicorn.Server(
         uvicorn.Config(
             build(service),
-            http="httptools",
+            http=partial(Connection, warden),  # type: ignore[arg-type]  # called as the class would be
             ws="none",
             lifespan="off",
             log_config=None,
@@ -67,7 +71,9 @@ async def _serve(service: Service, listener: socket.socket) -> None:
         signal.signal(number, lambda *_: None)
     replay = asyncio.create_task(asyncio.to_thread(_replay, service, url, lambda: server.should_exit))
     replay.add_done_callback(lambda task: fail(error) if (error := task.exception()) else None)
+    watch = asyncio.create_task(warden.watch(server.server_state.connections))  # type: ignore[arg-type]
     await server.serve([listener])
+    watch.cancel()
     await asyncio.wait([replay])
     await service.store.close()
     await service.journal.close()

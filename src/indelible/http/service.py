@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from indelible.http.metrics import Metrics
+from indelible.http.warden import Patience
 from indelible.journal.port import Journal
 from indelible.log.recorder import Recorder
 from indelible.model.event import Limits
@@ -22,4 +23,5 @@ class Service:
     limits: Limits = field(default_factory=Limits)
     key: str | None = field(default=None, repr=False)  # Bearer; without one only loopback hosts are answered
     in_flight: int = 64 << 20  # bytes of request bodies held at once; above it 503
+    patience: Patience = field(default_factory=Patience)
     metrics: Metrics = field(default_factory=Metrics)

@@ -34,6 +34,10 @@ MEANINGS: dict[type[IndelibleError], str] = {
         "The path is there but takes other methods; the Allow header lists them. Events are stored with POST, and nothing that was "
         "stored can be changed or removed."
     ),
+    errors.TooSlow: (
+        "The request began and did not come to its end in time, or came so slowly that it kept others out; nothing was stored. Send "
+        "the same bytes again, over a new connection."
+    ),
     errors.Ambiguous: ("Ids belong to their source, and more than one source sent this one. Add ?source= with one of the sources listed."),
     errors.Conflict: (
         "An event with this id and source is already there, with other bytes. The first one stays as it is, and the attempt was "
@@ -55,6 +59,10 @@ MEANINGS: dict[type[IndelibleError], str] = {
     errors.NotAnEvent: (
         "The body is JSON but not all of it is an event; nothing was stored, unless on_error=skip said so. Each fault names the "
         "event's index, the member and the right form. Correct the sender: the same bytes are refused again."
+    ),
+    errors.HeadTooLarge: (
+        "The request's line and headers together are longer than 32 KiB, or there are more than 100 headers. Send fewer filters or "
+        "cookies: nothing that this server reads needs that much."
     ),
     errors.Busy: (
         "The server holds as much as it can or is still reading its journal; nothing was stored. Send the same bytes again after "
