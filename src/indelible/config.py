@@ -45,6 +45,7 @@ class Settings(Struct, frozen=True):
     logs: tuple[str, ...]
     limits: Limits
     in_flight: int
+    quick: bool
     journal_file_size: int
     origins: dict[str, str]
 
@@ -119,7 +120,7 @@ def compose(settings: Settings, progress: Callable[[str], None]) -> Service:
         raise Misconfigured(f"{settings.described('data')} and cannot be used: {reason}: choose another directory") from error
     recorder = Recorder(journal)
     store = Tail(cache, journal.reader(), journal.first, recorder)
-    return Service(journal, recorder, store, settings.logs, settings.limits, settings.key, settings.in_flight)
+    return Service(journal, recorder, store, settings.logs, settings.limits, settings.key, settings.in_flight, quick=settings.quick)
 
 
 def _kubernetes(name: str, value: str) -> bool:

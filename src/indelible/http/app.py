@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from indelible.errors import NotAllowed, NotFound
 from indelible.http import health, problems, read
@@ -29,7 +29,7 @@ HEADERS = (
 """On every answer but receipts: an audit trail stays in no cache and is embedded by nobody."""
 
 
-def build(service: Service) -> ASGIApp:
+def build(service: Service) -> Door:
     """The application; `service` is in `request.app.state.service`."""
     return Door(service, Ingest(service))
 
@@ -69,13 +69,13 @@ class Door:
     Until it begins its answer it may raise any IndelibleError; the answers it sends itself it counts itself.
     """
 
-    def __init__(self, service: Service, ingest: ASGIApp) -> None:
+    def __init__(self, service: Service, ingest: Ingest) -> None:
         self._metrics = service.metrics
-        self._check = Gate(service.key).check
-        self._ingest = ingest
-        self._posts = {f"/v1/logs/{log}/events".encode(): log for log in service.logs}
+        self.check = Gate(service.key).check
+        self.ingest = ingest
+        self.posts = {f"/v1/logs/{log}/events".encode(): log for log in service.logs}
         if read.DEFAULT in service.logs:
-            self._posts[b"/v1/events"] = read.DEFAULT
+            self.posts[b"/v1/events"] = read.DEFAULT
         # Starlette's own stack would answer errors in plain text, so its router is called and its stack is not.
         self._inner = Starlette(routes=routes())
         self._inner.state.service = service
@@ -88,10 +88,10 @@ class Door:
             return
         path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
         try:
-            self._check(scope["method"], path, scope["headers"], scope["http_version"])
-            if scope["method"] == "POST" and (log := self._posts.get(path)) is not None:
+            self.check(scope["method"], path, scope["headers"], scope["http_version"])
+            if scope["method"] == "POST" and (log := self.posts.get(path)) is not None:
                 scope["path_params"] = {"log": log}
-                await self._ingest(scope, receive, send)
+                await self.ingest(scope, receive, send)
                 return
         except Exception as error:
             await self._answer(problems.response(problems.translated(error, scope)), scope, receive, send)

@@ -20,7 +20,7 @@ from indelible.model.event import Limits
 
 KEY_CHARACTERS = 256  # of an Idempotency-Key
 _LARGE = 64 << 10  # bytes above which inflating would keep the event loop from others
-_HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+ANSWER_HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 
 
 class Asked(NamedTuple):
@@ -60,7 +60,7 @@ class Ingest:
             status, answer = await self._stored(body, asked, scope["path_params"]["log"])
         service.metrics.answered(status)
         length = (b"content-length", b"%d" % len(answer))
-        await send({"type": "http.response.start", "status": status, "headers": [*_HEADERS, length]})
+        await send({"type": "http.response.start", "status": status, "headers": [*ANSWER_HEADERS, length]})
         await send({"type": "http.response.body", "body": answer})
 
     async def _stored(self, body: bytes, asked: Asked, log: str) -> tuple[int, bytes]:

@@ -19,6 +19,7 @@ import uvloop
 from indelible.errors import Misconfigured
 from indelible.http.app import build
 from indelible.http.connection import Connection
+from indelible.http.quick import Desk, Quick
 from indelible.http.service import Service
 from indelible.http.warden import Warden
 
@@ -45,10 +46,12 @@ async def _serve(service: Service, listener: socket.socket) -> None:
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     warden = Warden(service.patience, service.in_flight, service.metrics)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # a request that is no HTTP is the client's business
+    door = build(service)
+    connection = partial(Quick, Desk(service, door), warden) if service.quick else partial(Connection, warden)
     server = uvicorn.Server(
         uvicorn.Config(
-            build(service),
-            http=partial(Connection, warden),  # type: ignore[arg-type]  # called as the class would be
+            door,
+            http=connection,  # type: ignore[arg-type]  # called as the class would be
             ws="none",
             lifespan="off",
             log_config=None,

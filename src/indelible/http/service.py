@@ -24,4 +24,5 @@ class Service:
     key: str | None = field(default=None, repr=False)  # Bearer; without one only loopback hosts are answered
     in_flight: int = 64 << 20  # bytes of request bodies held at once; above it 503
     patience: Patience = field(default_factory=Patience)
+    quick: bool = True  # the short way for small requests (quick.py)
     metrics: Metrics = field(default_factory=Metrics)

@@ -47,32 +47,33 @@ class Together:
             size += len(run[-1][0].text)
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._turn)
+        nobody: list[Prepared | None] = [None] * len(run)
         try:
-            made = _prepared(run, self._limits)
+            made = together([(batch, terms) for batch, terms, _ in run], self._limits)
         except Exception:  # nobody may wait for ever: alone, each meets what is its own
-            made = [None] * len(run)
-        for (_, _, future), each in zip(run, made, strict=True):
+            made = None
+        for (_, _, future), each in zip(run, made or nobody, strict=True):
             if not future.done():  # cancelled
                 future.set_result(each)
 
 
-def _prepared(run: list[_Waiting], limits: Limits) -> Sequence[Prepared | None]:
-    """What becomes of each request, or None for all if one of their events is not seen at once to be good."""
+def together(run: Sequence[tuple[Lines, Terms]], limits: Limits) -> list[Prepared] | None:
+    """What becomes of each request, or None if one of their events is not seen at once to be good. None of them has `skip` or a key."""
     terms = run[-1][1]
-    text = b"".join([batch.text for batch, _, _ in run])
-    lines = [line for batch, _, _ in run for line in batch.lines]
+    text = b"".join([batch.text for batch, _ in run])
+    lines = [line for batch, _ in run for line in batch.lines]
     events = strict.clean(text, lines, limits)
-    if events is None or any((each.writer, each.dialect) != (terms.writer, terms.dialect) for _, each, _ in run):
-        return [None] * len(run)
+    if events is None or any((each.writer, each.dialect) != (terms.writer, terms.dialect) for _, each in run):
+        return None
     salts = stock(SALT * len(lines))
     made = entries(events, lines, salts, Origin(terms.recorded, terms.writer, terms.dialect))
     sources = [event.source for event in events]
     prepared = []
     stop = 0
-    for batch, asked, _ in run:
+    for batch, asked in run:
         start, stop = stop, stop + len(batch.lines)
         leaves = made.leaves[start:stop]
-        own = structs.replace(asked, recorded=terms.recorded)
+        own = asked if asked.recorded == terms.recorded else structs.replace(asked, recorded=terms.recorded)
         frame = framed(own, batch.text, salts[SALT * start : SALT * stop], leaves, {})
         prepared.append(Prepared(frame, batch.lines, sources[start:stop], made.ids[start:stop], leaves))
     return prepared

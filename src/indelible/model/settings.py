@@ -90,6 +90,17 @@ def _size(least: int, most: int) -> Callable[[object], int]:
     return read
 
 
+def _flag(value: object) -> bool:
+    flag = {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+    if not isinstance(flag, bool):
+        raise ValueError("true or false")
+    return flag
+
+
+def _flag_text(value: bool) -> str:
+    return "true" if value else "false"
+
+
 def _folder(value: object) -> Path:
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError("the path of a directory, such as ./data")
@@ -135,6 +146,7 @@ SETTINGS = (
         "Bodies in memory at once, above it 503; 2 × batch_bytes or more.",
         size_text,
     ),
+    Setting("quick", _flag, True, "BOOL", "Answer small plain requests below ASGI: the same answers, sooner.", _flag_text),
     Setting("journal_file_size", _size(_MIB, 16 * _GIB), 64 * _MIB, "SIZE", "After how much a new journal file begins.", size_text),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
