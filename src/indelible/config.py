@@ -46,6 +46,10 @@ class Settings(Struct, frozen=True):
     limits: Limits
     in_flight: int
     quick: bool
+    connections: int
+    head_timeout: int
+    stall_timeout: int
+    idle_timeout: int
     journal_file_size: int
     origins: dict[str, str]
 
@@ -98,6 +102,7 @@ def compose(settings: Settings, progress: Callable[[str], None]) -> Service:
     Raises what `open_file_journal` does, and Misconfigured for a data directory that this process may not use.
     """
     from indelible.http.service import Service
+    from indelible.http.warden import Patience
     from indelible.journal.file import open_file_journal
     from indelible.log.recorder import Recorder
     from indelible.store.local.tail import Tail
@@ -120,7 +125,8 @@ def compose(settings: Settings, progress: Callable[[str], None]) -> Service:
         raise Misconfigured(f"{settings.described('data')} and cannot be used: {reason}: choose another directory") from error
     recorder = Recorder(journal)
     store = Tail(cache, journal.reader(), journal.first, recorder)
-    return Service(journal, recorder, store, settings.logs, settings.limits, settings.key, settings.in_flight, quick=settings.quick)
+    patience = Patience(settings.connections, settings.head_timeout, settings.stall_timeout, settings.idle_timeout)
+    return Service(journal, recorder, store, settings.logs, settings.limits, settings.key, settings.in_flight, patience, settings.quick)
 
 
 def _kubernetes(name: str, value: str) -> bool:

@@ -13,6 +13,7 @@ from indelible.config import Settings, compose, load
 from indelible.errors import InUse, Misconfigured
 from indelible.formats import split
 from indelible.http.service import Service
+from indelible.http.warden import Patience
 from indelible.log.prepare import Terms, prepare
 from indelible.model.query import Query
 
@@ -27,11 +28,21 @@ async def close(service: Service) -> None:
 
 
 def test_the_service_has_what_the_settings_say(tmp_path: Path) -> None:
-    wanted = settings(tmp_path / "new" / "data", logs="default,b", labels="3", in_flight="33 MiB")
+    wanted = settings(
+        tmp_path / "new" / "data",
+        logs="default,b",
+        labels="3",
+        in_flight="33 MiB",
+        connections="5",
+        head_timeout="6",
+        stall_timeout="7",
+        idle_timeout="8",
+    )
     service = compose(wanted, lambda line: None)
     asyncio.run(close(service))
     assert (service.logs, service.limits, service.key, service.in_flight) == (("default", "b"), wanted.limits, "k" * 40, 33 << 20)
     assert service.limits.labels == 3
+    assert service.patience == Patience(connections=5, head=6, stall=7, idle=8)
     assert not service.recorder.ready  # the server answers /healthz while it replays
 
 

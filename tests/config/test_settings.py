@@ -12,6 +12,7 @@ from indelible import config
 from indelible.config import Settings, load
 from indelible.errors import Misconfigured
 from indelible.http.service import Service
+from indelible.http.warden import Patience
 from indelible.journal.file import FILE_SIZE, FileJournal
 from indelible.model.entry import Origin, headers
 from indelible.model.event import Event, Limits, Outcome, Result
@@ -46,6 +47,7 @@ def test_the_defaults_are_those_of_the_rooms_that_use_them() -> None:
     assert settings.journal_file_size == FILE_SIZE
     assert (settings.logs, settings.key, settings.in_flight) == (fields["logs"], fields["key"], fields["in_flight"])
     assert settings.quick is fields["quick"] is True
+    assert (settings.connections, settings.head_timeout, settings.stall_timeout, settings.idle_timeout) == Patience()
     assert (settings.host, settings.port, settings.data) == ("127.0.0.1", 8080, Path("data"))
     assert {origin for _, _, origin in settings.rows()} == {"default"}
 
@@ -67,17 +69,19 @@ def test_each_way_takes_every_setting() -> None:
     texts = {
         "host": "::1", "port": "0", "data": "d", "logs": "a, b-1", "event_bytes": "2 KiB", "batch_bytes": "1mib", "batch_events": "7",
         "header_characters": "4000", "targets": "0", "labels": "1", "in_flight": "2097152", "quick": "false", "journal_file_size": "1 GiB",
+        "connections": "9", "head_timeout": "1", "stall_timeout": "2", "idle_timeout": "3",
     }  # fmt: skip
     by_flag = load(texts, {"INDELIBLE_KEY": KEY})
     by_variable = load({}, {f"INDELIBLE_{name.upper()}": text for name, text in texts.items()} | {"INDELIBLE_KEY": KEY})
     Path("indelible.toml").write_text(
         f'host = "::1"\nport = 0\ndata = "d"\nkey = "{KEY}"\nlogs = ["a", "b-1"]\nevent_bytes = 2048\nbatch_bytes = "1 MiB"\n'
-        "batch_events = 7\nheader_characters = 4000\ntargets = 0\nlabels = 1\nin_flight = 2097152\nquick = false\njournal_file_size = 1073741824\n"
+        "batch_events = 7\nheader_characters = 4000\ntargets = 0\nlabels = 1\nin_flight = 2097152\n"
+        "quick = false\nconnections = 9\nhead_timeout = 1\nstall_timeout = 2\nidle_timeout = 3\njournal_file_size = 1073741824\n"
     )
     by_file = load({}, {})
 
     limits = Limits(event_bytes=2048, batch_bytes=MIB, batch_events=7, header_characters=4000, targets=0, labels=1)
-    expected = ("::1", 0, Path("d"), KEY, ("a", "b-1"), limits, 2 * MIB, False, 1 << 30)
+    expected = ("::1", 0, Path("d"), KEY, ("a", "b-1"), limits, 2 * MIB, False, 9, 1, 2, 3, 1 << 30)
     assert set(texts) == set(BY_NAME) - {"key"}
     for settings in (by_flag, by_variable, by_file):
         assert tuple(getattr(settings, name) for name in Settings.__struct_fields__ if name != "origins") == expected

@@ -12,7 +12,7 @@ from typing import Any
 
 import httptools
 from starlette.responses import Response
-from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from indelible.errors import Busy, HeadTooLarge, IndelibleError, Refused, TooSlow
@@ -27,7 +27,8 @@ LINGER = 3.0  # s that a client has to take the last answer and to close
 PIECE = 4 << 10  # bytes given to the parser at once where requests may follow each other
 _TURN = 8  # pieces between two turns of the event loop
 _END = b"\r\n\r\n"  # of a head
-_UNKNOWN = 1 << 64  # more than any Content-Length
+
+_FRAMING = frozenset((b"content-length", b"transfer-encoding", b"expect"))
 
 # What of a request is being read. NEW: nothing has come yet. DONE: all of it was.
 NEW, HEAD, BODY, DONE = range(4)
@@ -45,11 +46,12 @@ class Connection(HttpToolsProtocol):
         self.stage = NEW
         self.since = warden.now  # when the stage began, or got on by what it must
         self.begun = warden.now  # when the body began
-        self.length = 0  # bytes of the body, as announced; _UNKNOWN when it comes in chunks
+        self.length = b"0"  # of the body, as announced
         self.came = 0  # bytes of it so far
         self.ending = False  # the last answer is written or waits for those before it: nothing more is read
         self._mark = 0  # of `came` or of unsent bytes, at `since`
         self._head = 0  # bytes of a head that is not whole yet, or of trailers
+        self._chunked = False
         self._held = b""
         self._last: bytes | None = None  # the answer after which nothing follows
         self._finished = False
@@ -84,7 +86,7 @@ class Connection(HttpToolsProtocol):
                 self.transport.abort()
         elif self._held or self.pipeline:
             self._keep(self._held + data)
-        elif len(data) <= PIECE and data.find(_END, data.find(_END) + 1) < 0:
+        elif len(data) <= PIECE and data.rfind(_END) == data.find(_END):
             self._feed(data)
         else:
             self._go_on(data)
@@ -103,7 +105,7 @@ class Connection(HttpToolsProtocol):
     def _border(self, data: bytes, at: int) -> int:
         """Up to where `data` from `at` on completes no more than one request."""
         if self.stage == BODY:
-            return min(len(data), at + (PIECE if self.length == _UNKNOWN else max(self.length - self.came, 1)))
+            return min(len(data), at + (PIECE if self._chunked else max(int(self.length) - self.came, 1)))
         end = data.find(_END, at, at + PIECE)
         return min(len(data), at + PIECE) if end < 0 else end + len(_END)
 
@@ -165,7 +167,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.stage, self.since = HEAD, self.warden.now
-        self.length = self._head = 0
+        self._head, self._chunked = 0, False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Trailers are let go: they come too late to say how the request is to be read."""
@@ -175,20 +177,20 @@ class Connection(HttpToolsProtocol):
                 raise _head_too_large()
             return
         name = name.lower()
-        if name in _SPECIAL:
-            self._special(name, value.strip().lower())
+        if name in _FRAMING:
+            self._framed(name, value)
         self.headers.append((name, value))
 
-    def _special(self, name: bytes, value: bytes) -> None:
-        """Headers that say how the body comes. Raises Refused where two readers of it could disagree."""
+    def _framed(self, name: bytes, value: bytes) -> None:
+        """How the body comes. Raises Refused where another reader could see another end of it."""
         if name == b"content-length":
-            self.length = int(value)
+            self.length = value
         elif name == b"expect":
-            self.expect_100_continue = value == b"100-continue"
-        elif value != b"chunked" or self.length == _UNKNOWN or self.parser.get_http_version() == "1.0":
+            self.expect_100_continue = value.lower() == b"100-continue"
+        elif value.strip().lower() != b"chunked" or self._chunked or self.parser.get_http_version() == "1.0":
             raise Refused("the only Transfer-Encoding taken is one `chunked`, in HTTP/1.1")
         else:
-            self.length = _UNKNOWN
+            self._chunked = True
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
@@ -217,15 +219,24 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self.came += len(body)
-        super().on_body(body)
-        if self.came > DRAINED and not self.answering():
-            self.transport.close()
+        cycle = self.cycle
+        if cycle.response_complete:
+            if self.came > DRAINED:
+                self.transport.close()
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
-        if self.parser.should_upgrade():
+        if self.stage == HEAD:  # it offers another protocol
             return
-        super().on_message_complete()
         self.stage, self.since = DONE, self.warden.now
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
 
     # What goes out
 
@@ -250,7 +261,7 @@ class Connection(HttpToolsProtocol):
             self._finish()
         if self._held and not self.pipeline:
             self.loop.call_soon(self._again)
-        else:
+        elif self.flow.read_paused:
             self.flow.resume_reading()
 
     def refuse(self, error: IndelibleError) -> None:
@@ -351,9 +362,6 @@ class Connection(HttpToolsProtocol):
             self.since, self._mark = now, self.came
 
 
-_SPECIAL = frozenset((b"content-length", b"transfer-encoding", b"expect"))
-
-
 class _Flow(FlowControl):
     """Reading goes on only where no request waits for the one before it."""
 
@@ -362,7 +370,7 @@ class _Flow(FlowControl):
         self._connection = connection
 
     def resume_reading(self) -> None:
-        if not (self._connection._held or self._connection.pipeline) or self._connection.ending:
+        if self.read_paused and (self._connection.ending or not (self._connection._held or self._connection.pipeline)):
             super().resume_reading()
 
 

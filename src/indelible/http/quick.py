@@ -36,13 +36,14 @@ _RECEIPT = b"".join(b"%b: %b\r\n" % each for each in ANSWER_HEADERS)
 
 
 class _Asked(NamedTuple):
-    """A request whose body is whole."""
+    """A request that takes the short way; `size` bytes of its body are held for it."""
 
     connection: Quick
     cycle: Any
     app: ASGIApp
     log: str
     kind: str
+    size: int
 
 
 class Desk:
@@ -55,8 +56,8 @@ class Desk:
         self._waiting: deque[_Asked] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def fits(self, scope: Any) -> tuple[str, str] | None:
-        """The log and the content type of a request that may take the short way; None for all others."""
+    def fits(self, scope: Any) -> tuple[str, str, int] | None:
+        """Log, content type and length of a request that may take the short way, whose bytes are held then; None for all others."""
         recorder = self._service.recorder
         if scope["method"] != "POST" or scope["query_string"] or recorder.failed or not recorder.ready:
             return None
@@ -78,7 +79,7 @@ class Desk:
             self._ingest.hold(length)
         except IndelibleError:
             return None
-        return log, kind.decode()
+        return log, kind.decode(), length
 
     def take(self, asked: _Asked) -> None:
         """Answer it in a later turn."""
@@ -86,8 +87,8 @@ class Desk:
             asked.connection.loop.call_soon(self._turn)
         self._waiting.append(asked)
 
-    def release(self, size: int) -> None:
-        self._ingest.release(size)
+    def release(self, asked: _Asked) -> None:
+        self._ingest.release(asked.size)
 
     def _turn(self) -> None:
         """What waits, up to about _TURN bytes; the rest after others had their turn."""
@@ -157,18 +158,19 @@ class Quick(Connection):
         self._begun: _Asked | None = None  # its body is not whole yet
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._begun:
-            self._desk.release(self.length)
-            self._begun = None
+        self._let_go()
         super().connection_lost(exc)
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        # A request that waited for the one before it is started when all of it was read: the application takes it.
-        fitting = self._desk.fits(cycle.scope) if cycle is self.cycle and cycle.more_body and not self.flow.write_paused else None
+        fitting = self._desk.fits(cycle.scope) if cycle is self.cycle and not self.flow.write_paused else None
         if fitting is None:
             super()._start_asgi_task(cycle, app)
-        else:
-            self._begun = _Asked(self, cycle, app, *fitting)
+            return
+        asked = _Asked(self, cycle, app, *fitting)
+        if cycle.more_body:
+            self._begun = asked
+        else:  # it waited for the one before it
+            self._desk.take(asked)
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -178,21 +180,24 @@ class Quick(Connection):
 
     def refuse(self, error: IndelibleError) -> None:
         """As a connection does; what has been read of a request that the desk waits for is let go."""
-        if self._begun:
-            self._desk.release(self.length)
-            self._begun = None
+        self._let_go()
         super().refuse(error)
+
+    def _let_go(self) -> None:
+        if self._begun:
+            self._desk.release(self._begun)
+            self._begun = None
 
     def decline(self, asked: _Asked) -> None:
         """Let the application answer."""
-        self._desk.release(len(asked.cycle.body))
+        self._desk.release(asked)
         if not asked.cycle.disconnected:
             super()._start_asgi_task(asked.cycle, asked.app)
 
     def answer(self, asked: _Asked, status: int, headers: bytes, body: bytes) -> None:
         """Write the whole answer at once."""
         cycle = asked.cycle
-        self._desk.release(len(cycle.body))
+        self._desk.release(asked)
         if cycle.disconnected or self.transport.is_closing():
             return
         general = b"".join([b"%b: %b\r\n" % each for each in self.server_state.default_headers])

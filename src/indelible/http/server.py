@@ -6,10 +6,12 @@ import asyncio
 import errno
 import gc
 import logging
+import resource
 import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from time import monotonic
 
@@ -27,6 +29,7 @@ Say = Callable[[str], None]
 BACKLOG = 2048  # connections that the kernel keeps while the loop is busy
 _PATIENCE = 30  # s for requests in flight once the process is told to end
 _HASTE = 2  # s once a write has failed: nothing more can be acknowledged
+_FILES = 128  # descriptors for the journal, the store and the rest: a flood of connections must not take them
 _EVERY = 1.0  # s between two lines of progress
 
 
@@ -44,7 +47,8 @@ def run(compose: Callable[[Say], Service], host: str, port: int) -> None:
 async def _serve(service: Service, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    warden = Warden(service.patience, service.in_flight, service.metrics)
+    patience = service.patience._replace(connections=_affordable(service.patience.connections))
+    warden = Warden(patience, service.in_flight, service.metrics)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # a request that is no HTTP is the client's business
     door = build(service)
     connection = partial(Quick, Desk(service, door), warden) if service.quick else partial(Connection, warden)
@@ -107,6 +111,22 @@ def _replay(service: Service, url: str, stopped: Callable[[], bool]) -> None:
     gc.freeze()  # the fold stays: collecting garbage need not look at it again and again
     names = ", ".join(f"{name} {service.recorder.size(name):,}" for name in service.logs)
     _say(f"ready at {url} (entries: {names}); {'a key is needed' if service.key else 'no key: this machine only'}")
+
+
+def _affordable(connections: int) -> int:
+    """How many of these connections the system lets this process have beside its own files, after asking it for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with suppress(OSError, ValueError):  # some systems have a lower limit that they do not tell
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return connections
+    lowered = max(soft - _FILES, 1)
+    _say(f"connections is {lowered} instead of {connections}: this process may open {soft} files (ulimit -n)")
+    return lowered
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -147,6 +147,10 @@ SETTINGS = (
         size_text,
     ),
     Setting("quick", _flag, True, "BOOL", "Answer small plain requests below ASGI: the same answers, sooner.", _flag_text),
+    Setting("connections", _whole(1, 1_000_000), 4096, "COUNT", "The most connections at once, above it 503."),
+    Setting("head_timeout", _whole(1, 3600), 10, "SECONDS", "For a request's line and headers to come, then 408."),
+    Setting("stall_timeout", _whole(1, 3600), 30, "SECONDS", "A body that brings less than 1 KiB/s for so long ends in 408."),
+    Setting("idle_timeout", _whole(1, 86_400), 75, "SECONDS", "An idle connection is closed; more than proxies before it wait."),
     Setting("journal_file_size", _size(_MIB, 16 * _GIB), 64 * _MIB, "SIZE", "After how much a new journal file begins.", size_text),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
