@@ -66,7 +66,7 @@ class Tree:
             kept, start, stop = self._open, start - gone, stop - gone
         elif 1 <= level <= len(self._levels):
             kept = self._levels[level - 1]
-        if not 0 <= start <= stop <= len(kept):
+        if level < 0 or not 0 <= start <= stop <= len(kept):
             raise IndexError(f"no hashes {start} to {stop} of the {len(kept)} kept at level {level} of a tree of {self.size} leaves")
         return [Hash(hash) for hash in kept[start:stop]]
 

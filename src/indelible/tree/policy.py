@@ -87,7 +87,6 @@ class _Draft:
         self._logs: list[Party] = []
         self._witnesses: dict[str, Party] = {}
         self._groups: dict[str, Group] = {}
-        self._taken: set[str] = set()  # names that are members of a group
         self._quorum: str | None = None
         self._lines: dict[str, Callable[[Sequence[str]], None]] = {
             "log": self._log,
@@ -105,7 +104,18 @@ class _Draft:
     def policy(self) -> Policy:
         if self._quorum is None:
             raise Malformed("the policy has no quorum line: `quorum none` asks for no witness")
+        self._each_counts_once(self._quorum)
         return Policy(tuple(self._logs), self._witnesses, self._groups, self._quorum)
+
+    def _each_counts_once(self, quorum: str) -> None:
+        """Groups that the quorum does not ask for may share members, as Go's tools have it; below the quorum nobody counts twice."""
+        below = [quorum]
+        for name in below:
+            members = self._groups[name].members if name in self._groups else ()
+            twice = next((member for member in members if member in below), None)
+            if twice is not None:
+                raise Malformed(f"{shown(twice)} is in two groups of the quorum {shown(quorum)}: it would count twice")
+            below += members
 
     def _log(self, words: Sequence[str]) -> None:
         party = _party(words)
@@ -125,14 +135,12 @@ class _Draft:
 
     def _group(self, words: Sequence[str]) -> None:
         name, members = self._new(words), tuple(self._defined(word) for word in words[2:])
-        again = self._taken.intersection(members) or len(set(members)) < len(members)
-        if not members or again:
-            raise Malformed(f"the group {shown(name)} needs members, each listed once and in no other group")
+        if not members or len(set(members)) < len(members):
+            raise Malformed(f"the group {shown(name)} needs members, each listed once")
         threshold = {"all": len(members), "any": 1}
         needed = threshold[words[1]] if words[1] in threshold else decimal(words[1], "a group's threshold")
         if not 1 <= needed <= len(members):
             raise Malformed(f"{needed} of {len(members)} members cannot make a group: 1 to {len(members)} can")
-        self._taken.update(members)
         self._groups[name] = Group(needed, members)
 
     def _set_quorum(self, words: Sequence[str]) -> None:
