@@ -216,6 +216,12 @@ def test_a_note_of_a_hundred_lines_is_read_and_one_more_is_not() -> None:
         parse_note(b"x" * (MOST_BYTES + 1))
 
 
+@pytest.mark.parametrize("line", ["— a YWJjZA==", "— a+b YWJjZGU=", "— a\u00a0b YWJjZGU=", "—  YWJjZGU=", "— a", "—"])
+def test_a_line_that_no_signer_can_have_written_spoils_the_note(line: str) -> None:
+    with pytest.raises(Malformed, match="no signature line"):
+        parse_note(PLAIN + f"{line}\n".encode())
+
+
 def test_without_a_key_nothing_is_verified() -> None:
     with pytest.raises(Unproven, match="no key is known"):
         open_checkpoint(PLAIN, ORIGIN, [])

@@ -168,6 +168,14 @@ def test_two_short_hashes_do_not_pass_for_one_node() -> None:
         verify_inclusion(both[:33], 0, 2, [both[33:]], top)
 
 
+def test_two_short_hashes_do_not_pass_for_the_growth_of_a_log() -> None:
+    both = LEAVES[0] + LEAVES[1]
+    verify_consistency(1, both[:32], 2, root(2, stored), [both[32:]])
+    for cut in (31, 33):
+        with pytest.raises(Unproven):
+            verify_consistency(1, both[:cut], 2, root(2, stored), [both[cut:]])
+
+
 @pytest.mark.parametrize("size", [1, 256, 257, 65_536, 65_537, 69_999, 70_000])
 def test_a_proof_needs_the_leaves_of_at_most_two_tiles_and_says_which(size: int) -> None:
     for at in {0, size // 2, size - 1}:

@@ -421,6 +421,15 @@ def test_a_proof_of_more_hashes_than_any_tree_needs_is_refused() -> None:
             parse(data)
 
 
+def test_a_key_or_signature_of_another_length_verifies_nothing() -> None:
+    for key, signature in ((31, 64), (33, 64), (32, 63), (32, 65), (0, 0)):
+        with pytest.raises(Unproven):
+            signatures.verify_ed25519(bytes(key), b"", bytes(signature))
+    for key, signature in ((1311, 2420), (1313, 2420), (1312, 2419), (1312, 2421), (0, 0)):
+        with pytest.raises(Unproven):
+            signatures.verify_ml_dsa_44(bytes(key), b"", bytes(signature))
+
+
 def test_a_name_that_ml_dsa_44_cannot_commit_to_is_refused() -> None:
     with pytest.raises(Malformed, match="255"):
         subtree_message("n" * 256, TEXT, 0)

@@ -90,7 +90,7 @@ def decode_bundle(data: bytes, width: int) -> list[bytes]:
     for _ in range(width):
         start = at + 2
         at = start + int.from_bytes(data[at:start], "big")
-        if not start <= at <= len(data):
+        if at > len(data):
             break
         entries.append(data[start:at])
     if len(entries) != width or at != len(data):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from indelible.errors import Malformed
@@ -20,13 +19,12 @@ _KINDS: dict[int, tuple[int, Callable[[str, bytes], AnyKey]]] = {
     COSIGNATURE: (ED25519_KEY, CosignatureKey),
     ML_DSA_44: (ML_DSA_44_KEY, MLDSA44Key),
 }
-_ID = re.compile("[0-9a-f]{8}")
 
 
 def parse_vkey(text: str) -> AnyKey:
     """The key in name+id+base64. Raises Malformed, also if the id belongs to another key or the kind is unknown."""
     match text.split("+", 2):
-        case [name, id, encoded] if is_name(name) and _ID.fullmatch(id):
+        case [name, id, encoded] if is_name(name):
             material = unbase64(encoded, "a key")
             length, kind = _KINDS.get(material[0], (0, None)) if material else (0, None)
             if kind is None:
@@ -35,6 +33,8 @@ def parse_vkey(text: str) -> AnyKey:
                 raise Malformed(f"{shown(text)} holds a key of {len(material) - 1} bytes: {length} belong there")
             key = kind(name, material[1:])
             if key.id.hex() != id:
-                raise Malformed(f"{shown(text)} says key id {id}, but name and key have {key.id.hex()}: one of the three was changed")
+                raise Malformed(
+                    f"{shown(text)} says key id {shown(id)}, but name and key have {key.id.hex()}: one of the three was changed"
+                )
             return key
     raise Malformed(f"{shown(text)} is no public key: <name>+<8 lower-case hex digits>+<base64>")
