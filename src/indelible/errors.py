@@ -20,6 +20,8 @@ IndelibleError
 ├── JournalFull           507   no space; reading goes on
 ├── JournalFailed     exit 74   a write or sync failed and the outcome is unknown: the process ends
 ├── Damaged           exit 65   the disk does not hold what was written: file, offset, the command that helps
+├── Unproven          exit 65   what was shown does not prove what it should: ask who gave it, trust nothing of it
+│   └── Malformed     exit 65   nor could it: the bytes are no note, key, checkpoint, proof, tile or policy
 ├── InUse             exit 75   another process holds the data directory
 ├── Misconfigured     exit 78   the configuration cannot work: which setting, and what would
 └── Unreachable       exit 69   the client found no server, or the server would not take the events
@@ -188,6 +190,21 @@ class Damaged(IndelibleError):
     exit_code = 65
     name = "damaged"
     title = "The data directory is damaged"
+
+
+class Unproven(IndelibleError):
+    """Someone's proof or signature does not hold. `verify` raises this or returns; nothing it looked at may be trusted in part."""
+
+    exit_code = 65
+    name = "unproven"
+    title = "This does not prove what it should"
+
+
+class Malformed(Unproven):
+    """Not even bytes of the format: what could not be read cannot prove anything."""
+
+    name = "malformed"
+    title = "The bytes are not what they should be"
 
 
 class InUse(IndelibleError):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from xxhash import xxh3_128_hexdigest
 
 from indelible.journal.frame import Found, decode, seed
@@ -16,6 +18,8 @@ from indelible.log.prepare import replayed
 from indelible.model.conflict import conflict_entry
 from indelible.model.entry import Origin
 from indelible.tree.merkle import Tree, leaf_hash
+from indelible.tree.policy import parse_policy
+from indelible.tree.tlogproof import parse_proof, verify_proof
 
 TEXT = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
 SHOWN: dict[str, str] = dict(re.findall(r"^```([a-z-]+)\n(.*?)\n```$", TEXT, re.MULTILINE | re.DOTALL))
@@ -36,7 +40,8 @@ def test_every_value_of_the_example_is_shown() -> None:
     assert list(SHOWN) == [
         *("sent", "body", "salt", "digest", "id-hash", "id", "header", "leaf"),
         *("second-body", "second-salt", "second-header", "second-leaf", "root"),
-        *("conflict-body", "conflict-header", "receipt", "record", "frame"),
+        *("conflict-body", "conflict-header", "receipt", "record"),
+        *("vkey", "checkpoint", "proof-file", "policy", "frame"),
     ]
 
 
@@ -111,6 +116,34 @@ def test_what_is_read_back_is_the_body_with_one_member_in_front() -> None:
     record, _, rest = SHOWN["record"].partition("},")
     assert "{" + rest == SHOWN["body"]
     assert json.loads(record + "}}")["record"]["id"] == SHOWN["id"]
+
+
+def test_the_key_id_is_over_name_kind_and_key() -> None:
+    name, id, key = SHOWN["vkey"].split("+", 2)
+    assert id == hashed(name, "\n", b64decode(key))[:8]
+    [seed] = re.findall(r"that of the seed ([0-9a-f]{64}):", TEXT)
+    public = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed)).public_key()
+    assert b64decode(key) == b"\1" + public.public_bytes_raw()
+
+
+def test_the_checkpoint_is_that_of_the_two_entries_and_both_signatures_hold() -> None:
+    text, _, lines = (SHOWN["checkpoint"] + "\n").partition("\n\n")
+    assert text.split("\n") == [SHOWN["vkey"].partition("+")[0], "2", b64encode(shown_bytes("root")).decode()]
+    log, witness = (b64decode(line.split(" ")[2]) for line in lines.splitlines())
+    keys = [b64decode(key.split("+", 2)[2])[1:] for key in re.findall(r"\S+\+\S+", SHOWN["policy"])]
+    Ed25519PublicKey.from_public_bytes(keys[0]).verify(log[4:], f"{text}\n".encode())
+    time = int.from_bytes(witness[4:12], "big")
+    assert datetime.fromtimestamp(time, UTC).isoformat() == "2026-11-24T00:00:00+00:00"
+    Ed25519PublicKey.from_public_bytes(keys[1]).verify(witness[12:], f"cosignature/v1\ntime {time}\n{text}\n".encode())
+
+
+def test_the_proof_file_proves_the_first_entry_by_hand_and_by_the_service() -> None:
+    head, _, checkpoint = SHOWN["proof-file"].partition("\n\n")
+    assert checkpoint == SHOWN["checkpoint"]
+    assert SHOWN["root"] == hashed(b"\1", shown_bytes("leaf"), b64decode(head.split("\n")[2]))
+    proof = parse_proof(f"{SHOWN['proof-file']}\n".encode())
+    opened = verify_proof(proof, leaf_hash(SHOWN["header"].encode()), parse_policy(SHOWN["policy"].encode()))
+    assert (opened.checkpoint.size, opened.checkpoint.root) == (2, shown_bytes("root"))
 
 
 def test_the_frame_holds_the_first_event_and_its_sums_hold() -> None:

@@ -26,7 +26,7 @@ EXITS = {
     0: "done",
     1: "something went wrong inside, or `demo` found a difference",
     64: "a command, flag or filter that does not exist or cannot be read",
-    65: "the events were refused, or the data directory is damaged",
+    65: "the events were refused, the data directory is damaged, or a proof does not hold",
     69: "no server answers, or the server's packages are not installed",
     74: "the disk failed: whether the last events were stored is unknown",
     75: "busy, full, or in use by another process: try again later",

@@ -52,14 +52,22 @@ class Tree:
         edge: list[bytes] = []
         for level in (self._open, *self._levels):
             nodes = level[len(level) // WIDTH * WIDTH :] + edge
-            edge = [_top(nodes)] if nodes else []
+            edge = [root_over(nodes)] if nodes else []
         return Hash(edge[0]) if edge else EMPTY_ROOT
 
     def hashes(self, level: int, start: int, stop: int) -> list[Hash]:
-        """Hashes [start, stop) of a level from 1, as a tile holds them. Raises IndexError for what is not there, or not kept."""
-        kept = self._levels[level - 1] if 1 <= level <= len(self._levels) else []
-        if level < 1 or not 0 <= start <= stop <= len(kept):
-            raise IndexError(f"no hashes {start} to {stop} at level {level} of a tree of {self.size} leaves")
+        """Hashes [start, stop) of a level, as tiles hold them; of level 0 only what lies in the open tile.
+
+        Raises IndexError for what is not there, or not kept.
+        """
+        kept: list[bytes] = []
+        if level == 0:
+            gone = self.size - len(self._open)
+            kept, start, stop = self._open, start - gone, stop - gone
+        elif 1 <= level <= len(self._levels):
+            kept = self._levels[level - 1]
+        if level < 0 or not 0 <= start <= stop <= len(kept):
+            raise IndexError(f"no hashes {start} to {stop} of the {len(kept)} kept at level {level} of a tree of {self.size} leaves")
         return [Hash(hash) for hash in kept[start:stop]]
 
     def _rise(self, tops: list[bytes]) -> None:
@@ -83,8 +91,8 @@ def _tops(nodes: list[bytes]) -> list[bytes]:
     return nodes
 
 
-def _top(nodes: list[bytes]) -> bytes:
-    """The root over `nodes`. A last one without a partner rises as it is: so RFC 6962 splits at powers of two."""
+def root_over(nodes: list[bytes]) -> bytes:
+    """The root over one node or more of a level, side by side. One without a partner rises as it is (RFC 6962)."""
     while len(nodes) > 1:
         odd = nodes[len(nodes) & ~1 :]
         each = iter(nodes)
