@@ -46,6 +46,7 @@ class Settings(Struct, frozen=True):
     limits: Limits
     in_flight: int
     journal_file_size: int
+    reserve: int
     origins: dict[str, str]
 
     def rows(self) -> list[tuple[str, str, str]]:
@@ -110,14 +111,13 @@ def compose(settings: Settings, progress: Callable[[str], None]) -> Service:
             progress(f"reading the journal: {10 * tenths} % of {total >> 20} MiB")
 
     try:
-        journal = open_file_journal(settings.data, file_size=settings.journal_file_size, progress=read)
-        cache = settings.data / "tail"
-        cache.mkdir(mode=0o700, exist_ok=True)
+        journal = open_file_journal(settings.data, file_size=settings.journal_file_size, reserve=settings.reserve, progress=read)
     except OSError as error:
         reason = f"{error.strerror} ({error.filename})"
-        raise Misconfigured(f"{settings.described('data')} and cannot be used: {reason}: choose another directory") from error
+        hint = "let this process write there, or choose another directory"
+        raise Misconfigured(f"{settings.described('data')} and cannot be used: {reason}: {hint}") from error
     recorder = Recorder(journal)
-    store = Tail(cache, journal.reader(), journal.first, recorder)
+    store = Tail(settings.data / "tail", journal.reader(), journal.first, recorder)
     return Service(journal, recorder, store, settings.logs, settings.limits, settings.key, settings.in_flight)
 
 

@@ -65,18 +65,19 @@ def test_a_flag_counts_over_a_variable_over_the_file_over_the_default() -> None:
 def test_each_way_takes_every_setting() -> None:
     texts = {
         "host": "::1", "port": "0", "data": "d", "logs": "a, b-1", "event_bytes": "2 KiB", "batch_bytes": "1mib", "batch_events": "7",
-        "header_characters": "4000", "targets": "0", "labels": "1", "in_flight": "2097152", "journal_file_size": "1 GiB",
+        "header_characters": "4000", "targets": "0", "labels": "1", "in_flight": "2097152", "journal_file_size": "1 GiB", "reserve": "0",
     }  # fmt: skip
     by_flag = load(texts, {"INDELIBLE_KEY": KEY})
     by_variable = load({}, {f"INDELIBLE_{name.upper()}": text for name, text in texts.items()} | {"INDELIBLE_KEY": KEY})
     Path("indelible.toml").write_text(
         f'host = "::1"\nport = 0\ndata = "d"\nkey = "{KEY}"\nlogs = ["a", "b-1"]\nevent_bytes = 2048\nbatch_bytes = "1 MiB"\n'
         "batch_events = 7\nheader_characters = 4000\ntargets = 0\nlabels = 1\nin_flight = 2097152\njournal_file_size = 1073741824\n"
+        "reserve = 0\n"
     )
     by_file = load({}, {})
 
     limits = Limits(event_bytes=2048, batch_bytes=MIB, batch_events=7, header_characters=4000, targets=0, labels=1)
-    expected = ("::1", 0, Path("d"), KEY, ("a", "b-1"), limits, 2 * MIB, 1 << 30)
+    expected = ("::1", 0, Path("d"), KEY, ("a", "b-1"), limits, 2 * MIB, 1 << 30, 0)
     assert set(texts) == set(BY_NAME) - {"key"}
     for settings in (by_flag, by_variable, by_file):
         assert tuple(getattr(settings, name) for name in Settings.__struct_fields__ if name != "origins") == expected

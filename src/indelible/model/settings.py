@@ -136,5 +136,6 @@ SETTINGS = (
         size_text,
     ),
     Setting("journal_file_size", _size(_MIB, 16 * _GIB), 64 * _MIB, "SIZE", "After how much a new journal file begins.", size_text),
+    Setting("reserve", _size(0, 1 << 40), 64 * _MIB, "SIZE", "Held back on the disk for what makes space when it is full.", size_text),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
