@@ -51,6 +51,7 @@ class Settings(Struct, frozen=True):
     stall_timeout: int
     idle_timeout: int
     journal_file_size: int
+    reserve: int
     origins: dict[str, str]
 
     def rows(self) -> list[tuple[str, str, str]]:
@@ -117,14 +118,13 @@ def compose(settings: Settings, progress: Callable[[str], None]) -> Service:
 
     # TODO(engines): one machine's disk; NATS JetStream, Redis Streams and MongoDB come behind the same two ports.
     try:
-        journal = open_file_journal(settings.data, file_size=settings.journal_file_size, progress=read)
-        cache = settings.data / "tail"
-        cache.mkdir(mode=0o700, exist_ok=True)
+        journal = open_file_journal(settings.data, file_size=settings.journal_file_size, reserve=settings.reserve, progress=read)
     except OSError as error:
         reason = f"{error.strerror} ({error.filename})"
-        raise Misconfigured(f"{settings.described('data')} and cannot be used: {reason}: choose another directory") from error
+        hint = "let this process write there, or choose another directory"
+        raise Misconfigured(f"{settings.described('data')} and cannot be used: {reason}: {hint}") from error
     recorder = Recorder(journal)
-    store = Tail(cache, journal.reader(), journal.first, recorder)
+    store = Tail(settings.data / "tail", journal.reader(), journal.first, recorder)
     patience = Patience(settings.connections, settings.head_timeout, settings.stall_timeout, settings.idle_timeout)
     return Service(journal, recorder, store, settings.logs, settings.limits, settings.key, settings.in_flight, patience, settings.quick)
 

@@ -65,26 +65,41 @@ def test_a_flag_counts_over_a_variable_over_the_file_over_the_default() -> None:
     ]
 
 
-def test_each_way_takes_every_setting() -> None:
-    texts = {
-        "host": "::1", "port": "0", "data": "d", "logs": "a, b-1", "event_bytes": "2 KiB", "batch_bytes": "1mib", "batch_events": "7",
-        "header_characters": "4000", "targets": "0", "labels": "1", "in_flight": "2097152", "quick": "false", "journal_file_size": "1 GiB",
-        "connections": "9", "head_timeout": "1", "stall_timeout": "2", "idle_timeout": "3",
-    }  # fmt: skip
-    by_flag = load(texts, {"INDELIBLE_KEY": KEY})
-    by_variable = load({}, {f"INDELIBLE_{name.upper()}": text for name, text in texts.items()} | {"INDELIBLE_KEY": KEY})
-    Path("indelible.toml").write_text(
-        f'host = "::1"\nport = 0\ndata = "d"\nkey = "{KEY}"\nlogs = ["a", "b-1"]\nevent_bytes = 2048\nbatch_bytes = "1 MiB"\n'
-        "batch_events = 7\nheader_characters = 4000\ntargets = 0\nlabels = 1\nin_flight = 2097152\n"
-        "quick = false\nconnections = 9\nhead_timeout = 1\nstall_timeout = 2\nidle_timeout = 3\njournal_file_size = 1073741824\n"
-    )
-    by_file = load({}, {})
+LIMITS = Limits(event_bytes=2048, batch_bytes=MIB, batch_events=7, header_characters=4000, targets=0, labels=1)
+EACH: dict[str, tuple[str, str, object]] = {  # as a flag or variable, as the file has it, what it means
+    "host": ("::1", '"::1"', "::1"),
+    "port": ("0", "0", 0),
+    "data": ("d", '"d"', Path("d")),
+    "key": (KEY, f'"{KEY}"', KEY),
+    "logs": ("a, b-1", '["a", "b-1"]', ("a", "b-1")),
+    "event_bytes": ("2 KiB", "2048", LIMITS.event_bytes),
+    "batch_bytes": ("1mib", '"1 MiB"', LIMITS.batch_bytes),
+    "batch_events": ("7", "7", LIMITS.batch_events),
+    "header_characters": ("4000", "4000", LIMITS.header_characters),
+    "targets": ("0", "0", LIMITS.targets),
+    "labels": ("1", "1", LIMITS.labels),
+    "in_flight": ("2097152", "2097152", 2 * MIB),
+    "quick": ("false", "false", False),
+    "connections": ("9", "9", 9),
+    "head_timeout": ("1", "1", 1),
+    "stall_timeout": ("2", "2", 2),
+    "idle_timeout": ("3", "3", 3),
+    "journal_file_size": ("1 GiB", "1073741824", 1 << 30),
+    "reserve": ("0", "0", 0),
+}
 
-    limits = Limits(event_bytes=2048, batch_bytes=MIB, batch_events=7, header_characters=4000, targets=0, labels=1)
-    expected = ("::1", 0, Path("d"), KEY, ("a", "b-1"), limits, 2 * MIB, False, 9, 1, 2, 3, 1 << 30)
-    assert set(texts) == set(BY_NAME) - {"key"}
+
+def test_each_way_takes_every_setting() -> None:
+    texts = {name: text for name, (text, _, _) in EACH.items() if name != "key"}
+    by_flag = load(texts, {"INDELIBLE_KEY": KEY})
+    by_variable = load({}, {f"INDELIBLE_{name.upper()}": text for name, (text, _, _) in EACH.items()})
+    Path("indelible.toml").write_text("".join(f"{name} = {text}\n" for name, (_, text, _) in EACH.items()))
+    by_file = load({}, {})
+    assert set(EACH) == set(BY_NAME)
     for settings in (by_flag, by_variable, by_file):
-        assert tuple(getattr(settings, name) for name in Settings.__struct_fields__ if name != "origins") == expected
+        assert settings.limits == LIMITS
+        own = [name for name in Settings.__struct_fields__ if name not in ("origins", "limits")]
+        assert {name: getattr(settings, name) for name in own} == {name: EACH[name][2] for name in own}
     assert set(by_file.origins.values()) == {"indelible.toml"}
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import secrets
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -45,6 +47,13 @@ def damaged(path: Path, offset: int, reason: str) -> Damaged:
     return Damaged(
         f"{path} is damaged at byte {offset}: {reason}. Nothing was changed; `indelible repair --data {data}` shows what can be kept"
     )
+
+
+def unreadable(path: Path, offset: int, error: OSError) -> Damaged:
+    """The error for bytes that the disk does not give: it may have lost them, or this process may not have them."""
+    if error.errno == errno.EIO:
+        return damaged(path, offset, f"the disk cannot be read ({error.strerror})")
+    return Damaged(f"{path} cannot be read at byte {offset}: {error.strerror}. Nothing was changed")
 
 
 def read_manifest(directory: Path) -> Manifest | None:
@@ -97,8 +106,9 @@ def take_lock(data: Path) -> int:
         raise InUse(f"{data} is in use by {_described(holder)}: stop it first, or choose another --data") from None
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     line = json.dumps({"pid": os.getpid(), "command": " ".join(sys.argv)[:1000], "started": started})
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, line.encode() + b"\n", 0)
+    with suppress(OSError):  # only told to whoever comes second: a full disk stops no start here
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, line.encode() + b"\n", 0)
     return fd
 
 

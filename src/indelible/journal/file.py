@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import threading
 from bisect import bisect_right
@@ -17,43 +18,65 @@ from indelible.journal.directory import FORMAT, Manifest, file_name, read_manife
 from indelible.journal.files import FULL, Files, sync_directory
 from indelible.journal.port import Frame, Place, Placed, Position
 from indelible.journal.reader import FileReader
-from indelible.journal.recovery import Progress, Span, recover
+from indelible.journal.recovery import Chain, Progress, Span, recover
+from indelible.journal.reserve import Reserve
 from indelible.journal.writer import Writer
 
 FILE_SIZE = 64 << 20
+UNUSABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
 GROUP = 8 << 20  # event bytes after which a group is closed: what arrives later waits for the next sync
 
 _Waiting = tuple[Sequence[Frame], "asyncio.Future[list[Placed]]"]
 
 
 def open_file_journal(
-    data: Path, *, file_size: int = FILE_SIZE, files: Files | None = None, progress: Progress = lambda done, total: None
+    data: Path,
+    *,
+    file_size: int = FILE_SIZE,
+    reserve: int = 0,
+    files: Files | None = None,
+    progress: Progress = lambda done, total: None,
 ) -> FileJournal:
     """The journal of the data directory `data`, which becomes one if it is not. May take long: every frame is read.
 
-    Raises InUse if another process holds `data`, Misconfigured if a newer version wrote it, Damaged if an acknowledged frame does not
-    hold, JournalFull if there is no room for a new file, JournalFailed if the disk fails.
+    `reserve` bytes are held back on the disk for what makes space. Raises InUse if another process holds `data`, Misconfigured if a newer
+    version wrote it, Damaged if an acknowledged frame does not hold, JournalFull if there is no room even for what is not yet known to be
+    durable, JournalFailed if the disk fails, and OSError for a directory that this process may not use.
     """
     files = files or Files()
     directory = data / "journal"
-    if directory.is_dir():
-        read_manifest(directory)  # a format that is not ours is refused before anything is written
-    made = [path for path in (data, *data.parents) if not path.exists()]
-    data.mkdir(parents=True, exist_ok=True)
-    lock = take_lock(data)
+    held = Reserve(files, directory, reserve)
+    lock: int | None = None
     try:
+        if directory.is_dir():
+            read_manifest(directory)  # a format that is not ours is refused before anything is written
+        made = [path for path in (data, *data.parents) if not path.exists()]
+        data.mkdir(parents=True, exist_ok=True)
+        lock = take_lock(data)
         directory.mkdir(mode=0o700, exist_ok=True)
         for path in (directory, *made):
             sync_directory(files, path.parent)
-        chain = recover(files, directory, file_size, progress)
-        return FileJournal(files, directory, lock, chain.id, Writer(files, directory, file_size, chain))
+        chain = _recovered(files, directory, file_size, progress, held)
+        return FileJournal(files, directory, lock, chain.id, Writer(files, directory, file_size, chain, held), held)
     except BaseException as error:
-        os.close(lock)
-        if not isinstance(error, OSError):
+        if lock is not None:
+            os.close(lock)
+        if not isinstance(error, OSError) or error.errno in UNUSABLE:
             raise
         if error.errno in FULL:
-            raise JournalFull(f"{directory} has no room for a journal file of {file_size} bytes: make space and start again") from error
+            raise JournalFull(f"{directory} has no room for what the start must write anew: make space and start again") from error
         raise JournalFailed(f"{directory} could not be read and made durable: {error}") from error
+
+
+def _recovered(files: Files, directory: Path, file_size: int, progress: Progress, reserve: Reserve) -> Chain:
+    """What `recover` says; on a full disk with the reserve's space, for nothing can make room before the start is through."""
+    try:
+        return recover(files, directory, file_size, progress)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+    with reserve.given_back():
+        return recover(files, directory, file_size, progress)
 
 
 class FileJournal:
@@ -65,12 +88,13 @@ class FileJournal:
 
     largest = 256 << 20
 
-    def __init__(self, files: Files, directory: Path, lock: int, id: str, writer: Writer) -> None:
+    def __init__(self, files: Files, directory: Path, lock: int, id: str, writer: Writer, reserve: Reserve) -> None:
         self.id = id
         self._files = files
         self._directory = directory
         self._lock = lock
         self._writer = writer
+        self._reserve = reserve
         self._waiting: deque[_Waiting] = deque()
         self._busy = False  # a group is being gathered or written
         self._closed = False
@@ -129,7 +153,11 @@ class FileJournal:
         raise Damaged(f"{self._directory} has no frame with these leaves at position {position}: it is not the store's journal")
 
     def trim(self, below: Position) -> None:
-        """Delete the files whose every frame lies strictly below the frame at `below`; its own file and the current one stay. Blocks."""
+        """Delete the files whose every frame lies strictly below the frame at `below`; its own file and the current one stay. Blocks.
+
+        On a full disk the reserve's space is used. Raises JournalFull if that is not enough, JournalFailed if the disk fails: then nothing
+        was deleted.
+        """
         with self._writer.lock:
             spans = self._writer.spans
             # The last file may have no frame yet: it tells no position, so it cannot be the oldest one.
@@ -139,7 +167,7 @@ class FileJournal:
             if gone:
                 first = file_name(spans[kept - 1].number)
                 try:
-                    write_manifest(self._files, self._directory, Manifest(FORMAT, self.id, first))
+                    self._write_manifest(Manifest(FORMAT, self.id, first))
                 except OSError as error:
                     kind = JournalFull if error.errno in FULL else JournalFailed
                     raise kind(f"{self._directory} could not be trimmed: {error}") from error
@@ -147,6 +175,7 @@ class FileJournal:
         for span in gone:
             with suppress(OSError):  # the next start tries again
                 self._files.unlink(self._directory / file_name(span.number))
+        self._writer.spare.refill()
 
     async def close(self) -> None:
         """Finish what is in flight and release the directory. Appends after it raise JournalFailed."""
@@ -156,6 +185,15 @@ class FileJournal:
         while self._waiting:
             self._flush(asyncio.get_running_loop())
         await asyncio.to_thread(self._release)
+
+    def _write_manifest(self, manifest: Manifest) -> None:
+        try:
+            write_manifest(self._files, self._directory, manifest)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            with self._reserve.given_back():
+                write_manifest(self._files, self._directory, manifest)
 
     def _spans(self) -> list[Span]:
         with self._writer.lock:

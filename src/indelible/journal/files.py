@@ -72,6 +72,12 @@ def write_all(files: Files, fd: int, data: bytes, offset: int) -> None:
         done += files.pwrite(fd, memoryview(data)[done:], offset + done)
 
 
+def fill(files: Files, fd: int, start: int, stop: int) -> None:
+    """Zeros in [start, stop)."""
+    for offset in range(start, stop, len(_ZEROS)):
+        write_all(files, fd, _ZEROS[: stop - offset], offset)
+
+
 def sync_directory(files: Files, directory: Path) -> None:
     """The names in `directory` as they are now survive a power cut."""
     fd = files.open(directory, os.O_RDONLY | os.O_DIRECTORY)
@@ -89,8 +95,7 @@ def create(files: Files, path: Path, content: bytes, size: int) -> int:
     fd = files.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
     try:
         write_all(files, fd, content, 0)
-        for offset in range(len(content), size, len(_ZEROS)):
-            write_all(files, fd, _ZEROS[: size - offset], offset)
+        fill(files, fd, len(content), size)
         files.fsync(fd)
     except BaseException:
         files.close(fd)

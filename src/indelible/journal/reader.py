@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any
 
 from indelible.errors import Damaged
-from indelible.journal.directory import damaged, file_name, file_number, read_manifest
+from indelible.journal.directory import damaged, file_name, file_number, read_manifest, unreadable
 from indelible.journal.files import Files
 from indelible.journal.frame import After, Broken, seed
 from indelible.journal.port import Place, Placed, Position
@@ -61,7 +61,7 @@ class FileReader:
         try:
             text = self._files.pread(descriptor.fd, length, offset)
         except OSError as error:
-            raise damaged(self._path(unit), offset, f"the disk cannot be read ({error.strerror})") from error
+            raise unreadable(self._path(unit), offset, error) from error
         if len(text) != length:
             raise damaged(self._path(unit), offset + len(text), "the file ends inside the event")
         return text
@@ -76,12 +76,16 @@ class FileReader:
                 return tape.frame(0).after
         except (FileNotFoundError, Broken):
             return None
+        except OSError as error:
+            raise unreadable(self._path(unit + 1), 0, error) from error
 
     def _tape(self, unit: int) -> Tape:
         try:
             return Tape(self._files, self._path(unit))
         except FileNotFoundError:
             raise self._gone(unit) from None
+        except OSError as error:
+            raise unreadable(self._path(unit), 0, error) from error
 
     def _gone(self, unit: int) -> Damaged:
         manifest = read_manifest(self._directory)
@@ -104,6 +108,8 @@ class FileReader:
             return self._files.open(self._path(unit), os.O_RDONLY)
         except FileNotFoundError:
             raise self._gone(unit) from None
+        except OSError as error:
+            raise unreadable(self._path(unit), 0, error) from error
 
 
 class _Descriptor:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from indelible.journal.directory import Manifest, damaged, file_name, file_number, new_manifest, read_manifest, write_manifest
-from indelible.journal.files import Files, create, cut, sync_directory
+from indelible.journal.files import FULL, Files, create, cut, sync_directory
 from indelible.journal.frame import After, Broken, Found, encode, opening, seed
 from indelible.journal.port import Frame, Position
 from indelible.journal.scan import CHUNK, Tape
@@ -38,6 +38,7 @@ class Tip(NamedTuple):
     position: Position  # of the next frame
     prev: str
     after: After | None  # what the file's first frame names
+    padded: bool  # False where the disk had no room for the zeros
 
 
 class Chain(NamedTuple):
@@ -185,7 +186,7 @@ def _renew(files: Files, directory: Path, file_size: int, tail: _Tail) -> Tip:
         parts += (line, frame.text)
         position = Position(position + frame.count)
     content = b"".join(parts)
-    fd = create(files, path.with_suffix(".new"), content, file_size)
+    fd, padded = _created(files, path.with_suffix(".new"), content, file_size)
     try:
         files.rename(path.with_suffix(".new"), path)
         sync_directory(files, directory)
@@ -195,7 +196,17 @@ def _renew(files: Files, directory: Path, file_size: int, tail: _Tail) -> Tip:
     except BaseException:
         files.close(fd)
         raise
-    return Tip(tail.number, fd, len(content), position, prev, tail.after)
+    return Tip(tail.number, fd, len(content), position, prev, tail.after, padded)
+
+
+def _created(files: Files, path: Path, content: bytes, file_size: int) -> tuple[int, bool]:
+    """The descriptor, and whether zeros stand behind the content: what was stored can be read on a disk that takes nothing more."""
+    try:
+        return create(files, path, content, file_size), True
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        return create(files, path, content, 0), False
 
 
 def _watched(frames: Iterator[Found], link: _Link, links: list[_Link], progress: Progress) -> Iterator[Found]:

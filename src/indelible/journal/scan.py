@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from indelible.journal.directory import damaged
+from indelible.journal.directory import unreadable
 from indelible.journal.files import Files
 from indelible.journal.frame import MAGIC, Broken, Found, decode
 
@@ -88,6 +88,6 @@ class Tape:
                 parts.append(part)
                 left -= len(part)
         except OSError as error:
-            raise damaged(self.path, start, f"the disk cannot be read ({error.strerror})") from error
+            raise unreadable(self.path, start, error) from error
         self._buffer, self._base = b"".join(parts), start
         return self._buffer

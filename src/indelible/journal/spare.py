@@ -1,4 +1,4 @@
-"""The next journal file, zero-filled and synced ahead by a thread."""
+"""The next journal file, zero-filled and synced ahead by a thread; the reserve is filled before it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from indelible.journal.files import Files, create
+from indelible.journal.reserve import Reserve
 
 
 class Spare:
     """One file `spare.new`, ready before it is needed where the disk has room."""
 
-    def __init__(self, files: Files, directory: Path, size: int) -> None:
+    def __init__(self, files: Files, directory: Path, size: int, reserve: Reserve) -> None:
         self.path = directory / "spare.new"
         self._files = files
         self._size = size
+        self._reserve = reserve
         self._thread = ThreadPoolExecutor(1, "journal-spare")
         self._making: Future[int] = self._thread.submit(self._make)
 
@@ -32,6 +34,10 @@ class Spare:
         self._making = self._thread.submit(self._make)
         return fd
 
+    def refill(self) -> None:
+        """Fill the reserve soon; where there is no room for it, the making of the next spare tries again."""
+        self._thread.submit(self._reserve.fill)
+
     def close(self) -> None:
         self._thread.shutdown()
         with suppress(OSError):
@@ -39,4 +45,6 @@ class Spare:
             self._files.unlink(self.path)
 
     def _make(self) -> int:
-        return create(self._files, self.path, b"", self._size)
+        with self._reserve.lock:
+            self._reserve.fill()
+            return create(self._files, self.path, b"", self._size)

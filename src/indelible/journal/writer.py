@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from indelible.errors import JournalFailed, JournalFull
 from indelible.journal.directory import file_name
-from indelible.journal.files import FULL, Files, cut, sync_directory, write_all
+from indelible.journal.files import FULL, Files, cut, fill, sync_directory, write_all
 from indelible.journal.frame import After, encode, opening, seed
 from indelible.journal.port import Frame, Place, Placed, Position
 from indelible.journal.recovery import Chain, Span
+from indelible.journal.reserve import Reserve
 from indelible.journal.spare import Spare
 
 
@@ -28,13 +29,14 @@ class _Group(NamedTuple):
 class Writer:
     """Blocking, and used by one thread at a time. After an unknown outcome every call raises JournalFailed."""
 
-    def __init__(self, files: Files, directory: Path, file_size: int, chain: Chain) -> None:
+    def __init__(self, files: Files, directory: Path, file_size: int, chain: Chain, reserve: Reserve) -> None:
         self._files = files
         self._directory = directory
         self._size = file_size
-        self._number, self._fd, self._offset, self._position, self._prev, self._after = chain.tip
+        self._number, self._fd, self._offset, self._position, self._prev, self._after, self._padded = chain.tip
         self._failure = ""
-        self._spare = Spare(files, directory, file_size)
+        self._reserve = reserve
+        self.spare = Spare(files, directory, file_size, reserve)
         self._predecessor: After | None = None  # still padded, until the frame that names its length is durable
         self.lock = Lock()  # of `spans`, which trimming changes from another thread
         self.spans = chain.spans
@@ -48,6 +50,8 @@ class Writer:
         if self._failure:
             raise JournalFailed(self._failure)
         try:
+            if not self._padded:
+                self._pad()
             group = self._encode(frames)
             if self._offset and self._offset + len(group.data) > self._size:
                 self._rotate()
@@ -62,7 +66,7 @@ class Writer:
         return group.placed
 
     def close(self) -> None:
-        self._spare.close()
+        self.spare.close()
         self._files.close(self._fd)
 
     def _encode(self, frames: Sequence[Frame]) -> _Group:
@@ -102,11 +106,25 @@ class Writer:
         write_all(self._files, self._fd, bytes(max(0, refused)), self._offset)
         self._files.fdatasync(self._fd)
 
+    def _pad(self) -> None:
+        """Zero-fill the current file, for which the start found no room: a frame in it must not run out of room half-way."""
+        try:
+            with self._reserve.lock:
+                self._reserve.fill()
+                fill(self._files, self._fd, self._offset, self._size)
+            self._files.fsync(self._fd)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            self._files.truncate(self._fd, self._offset)
+            raise _full(error, self._directory) from error
+        self._padded = True
+
     def _rotate(self) -> None:
         """Go on in the next file. The current one is durable: every group ends with its sync."""
         path = self._directory / file_name(self._number + 1)
         try:
-            fd = self._spare.take(path)
+            fd = self.spare.take(path)
         except OSError as error:
             if error.errno not in FULL:
                 raise

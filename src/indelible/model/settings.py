@@ -152,5 +152,6 @@ SETTINGS = (
     Setting("stall_timeout", _whole(1, 3600), 30, "SECONDS", "A body that brings less than 1 KiB/s for so long ends in 408."),
     Setting("idle_timeout", _whole(1, 86_400), 75, "SECONDS", "An idle connection is closed; more than proxies before it wait."),
     Setting("journal_file_size", _size(_MIB, 16 * _GIB), 64 * _MIB, "SIZE", "After how much a new journal file begins.", size_text),
+    Setting("reserve", _size(0, 1 << 40), 64 * _MIB, "SIZE", "Held back on the disk for what makes space when it is full.", size_text),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}

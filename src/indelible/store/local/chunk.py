@@ -1,9 +1,10 @@
-"""A piece of the tail: an Arrow file that is mapped, so that it costs address space and page cache but no heap."""
+"""A piece of the tail: an Arrow file that is mapped, so that it costs address space and page cache but no heap, unless the disk is full."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -29,8 +30,8 @@ class Chunk:
         self.next: Place = loaded.next
         self.indices = loaded.indices  # each log's next index at `start`
         self.indices_next = loaded.indices_next
-        self.small = loaded.next.position - loaded.start.position < SMALL and loaded.bytes < SMALL_BYTES
-        with pa.memory_map(loaded.path) as file:
+        self.small = loaded.next.position - loaded.start.position < SMALL and loaded.octets < SMALL_BYTES
+        with pa.memory_map(loaded.path) if loaded.content is None else pa.BufferReader(loaded.content) as file:
             self.entries: pa.RecordBatch = pa.ipc.open_file(file).get_batch(0)
 
     def range(self, log: str) -> range:
@@ -51,7 +52,8 @@ class Chunk:
 
     def forget(self) -> None:
         """Delete the file; those who still hold the chunk keep its pages."""
-        os.unlink(self.path)
+        with suppress(FileNotFoundError):  # kept in memory
+            os.unlink(self.path)
 
 
 def body(known: dict[str, Any], reader: Reader) -> bytes:

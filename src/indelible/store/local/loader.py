@@ -12,7 +12,7 @@ import pickle
 import signal
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import suppress
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -48,7 +48,8 @@ class Loaded(Struct, frozen=True, tag=True):
     next: Place
     indices: dict[str, int]
     indices_next: dict[str, int]
-    bytes: int  # of event lines between the two places
+    octets: int  # of event lines between the two places
+    content: bytes | None = None  # the file's, where the disk would not take it
 
 
 class Done(Struct, frozen=True, tag=True):
@@ -101,8 +102,7 @@ def load(task: Task) -> Iterator[Loaded]:
         if chunk.next is None:
             return
         path = os.path.join(task.directory, f"{start.position:020d}-{chunk.next.position:020d}.arrow")
-        _write(path, entries)
-        yield Loaded(path, start, chunk.next, before, after, chunk.bytes)
+        yield Loaded(path, start, chunk.next, before, after, chunk.bytes, _write(path, entries))
         start, before = chunk.next, after
 
 
@@ -123,13 +123,23 @@ class _Chunk:
             yield placed
 
 
-def _write(path: str, entries: pa.RecordBatch) -> None:
+def _write(path: str, entries: pa.RecordBatch) -> bytes | None:
+    """None, or what the file would hold where the disk takes nothing: reading goes on, out of memory until the process ends."""
     try:
-        with pa.OSFile(path, "wb") as file, pa.ipc.new_file(file, entries.schema) as writer:
-            writer.write_batch(entries)
-    except BaseException:
-        Path(path).unlink(missing_ok=True)
-        raise
+        with pa.OSFile(path, "wb") as file:
+            _put(file, entries)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(path)
+        content = pa.BufferOutputStream()
+        _put(content, entries)
+        return content.getvalue().to_pybytes()  # type: ignore[no-any-return]
+    return None
+
+
+def _put(file: pa.NativeFile, entries: pa.RecordBatch) -> None:
+    with pa.ipc.new_file(file, entries.schema) as writer:
+        writer.write_batch(entries)
 
 
 def _received(pipe: BinaryIO) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,7 +42,8 @@ class Tail:
         self._chunks: Chunks = ()
         self._loading: asyncio.Task[None] | None = None
         self._closed = False
-        directory.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # what the disk does not take is kept in memory
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._sweep()
 
     async def page(self, query: Query, below: int | None, limit: int, size: int) -> Page:
