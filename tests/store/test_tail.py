@@ -17,6 +17,7 @@ from indelible.journal.file import FileJournal, open_file_journal
 from indelible.journal.port import Frame, Place, Placed, Position, Reader
 from indelible.model.query import Query
 from indelible.store.local import loader
+from indelible.store.local.chunk import SMALL
 from indelible.store.local.tail import Tail
 from indelible.store.port import Refusals
 
@@ -70,9 +71,9 @@ def lines(first: int, count: int) -> bytes:
     return b"".join(b'{"type":"a","source":"b","id":"e%d"}\n' % number for number in range(first, first + count))
 
 
-async def append(journal: FileJournal, count: int) -> None:
+async def append(journal: FileJournal, count: int, log: str = "default") -> None:
     first = journal.end.position
-    await journal.append(Frame("default", count, lines(first, count), 1_795_000_000_000_000, "-", "native", b"s" * 16 * count, b"l" * 32))
+    await journal.append(Frame(log, count, lines(first, count), 1_795_000_000_000_000, "-", "native", b"s" * 16 * count, b"l" * 32))
 
 
 @pytest.fixture
@@ -112,6 +113,25 @@ def test_what_an_earlier_process_left_is_wiped_and_nothing_else(tmp_path: Path) 
     Tail(tmp_path / "tail", journal.reader(), journal.first, Everything(journal))
     assert [path.name for path in (tmp_path / "tail").iterdir()] == ["yours.txt"]
     asyncio.run(journal.close())
+
+
+def test_no_question_about_a_log_reaches_files_that_hold_only_others(tmp_path: Path) -> None:
+    async def go() -> None:
+        journal = open_file_journal(tmp_path, file_size=1 << 20)
+        tail = Tail(tmp_path / "tail", journal.reader(), journal.first, Everything(journal))
+        for log in ("one", "default", "two"):
+            await append(journal, SMALL, log)
+            assert await tail.count(Query(log)) == SMALL
+        assert len(files(tmp_path)) == 3
+        for log in ("one", "default", "two"):
+            page = await tail.page(Query(log), None, SMALL, 8 << 20)
+            assert await tail.count(Query(log)) == len(page.rows) == SMALL
+            assert {row.log for row in page.rows} == {log}
+        assert await tail.named("one", f"e{2 * SMALL}") == []
+        await tail.close()
+        await journal.close()
+
+    asyncio.run(go())
 
 
 def test_small_files_are_replaced_so_that_they_stay_few(tmp_path: Path) -> None:
