@@ -2,7 +2,7 @@
 
     make bench                         1,000,000 events, three runs, the median of each row: a few minutes
     make bench ARGS=--quick            a tenth of the events, one run: to see whether a change helps
-    make bench ARGS="--only singles"   one measurement alone: trail (batches of 1,000, memory, reads, start), batches, singles, parts
+    make bench ARGS="--only singles"   one measurement alone; they stand in measurements.py
 
 One shape against a server that already runs: `python -m bench.load --port 8080 --batch 1000 --connections 4 --events 1000000`.
 Ends with 1 if an answer was wrong or anything acknowledged was not there; a missed target is only told.
@@ -11,18 +11,13 @@ Ends with 1 if an answer was wrong or anything acknowledged was not there; a mis
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 
-from bench import machine, report
-from bench.load import Failed
-from bench.rows import MEASUREMENTS, Rows
+from bench import machine, page, report
+from bench.measurements import MEASUREMENTS
+from bench.rows import Rows
+from bench.session import DATA, session
 
 SETTINGS = (
     "settings  defaults of `indelible serve`, one process; uvicorn with uvloop and httptools; every receipt after its fdatasync",
@@ -34,19 +29,14 @@ SETTINGS = (
 
 def main() -> None:
     given = _arguments()
-    for number in (signal.SIGTERM, signal.SIGALRM):
-        signal.signal(number, _stop)
-    signal.alarm(given.limit)
-    try:
-        with _own_folder(given.data.resolve()) as folder:
-            print("\n".join([*machine.described(folder), *SETTINGS]), flush=True)
-            runs = _measured(given.only or list(MEASUREMENTS), folder, given.runs, 10 if given.quick else 1)
-    except Failed as error:
-        sys.exit(f"bench: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-    print()
-    print(report.table(runs, full=not given.quick))
+    with session("bench", given.data, given.limit) as folder:
+        head = "\n".join([*machine.described(folder), *SETTINGS])
+        print(head, flush=True)
+        runs = _measured(given.only or list(MEASUREMENTS), folder, given.runs, 10 if given.quick else 1)
+    table = report.table(runs, full=not given.quick)
+    print(f"\n{table}")
+    if given.write:
+        page.write(given.write, "bench", f"{head}\n\n{table}")
 
 
 def _measured(names: list[str], data: Path, runs: int, scale: int) -> list[Rows]:
@@ -60,34 +50,17 @@ def _measured(names: list[str], data: Path, runs: int, scale: int) -> list[Rows]
     return made
 
 
-@contextmanager
-def _own_folder(data: Path) -> Iterator[Path]:
-    """A folder in `data` that is gone afterwards with all that is in it, and `data` too if it is empty then."""
-    folder = data / f"bench-{os.getpid()}"
-    try:
-        folder.mkdir(parents=True)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # something else lies there
-            data.rmdir()
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="How fast Indelible is on this machine.")
     parser.add_argument("--runs", type=int, help="how often everything is measured (3, with --quick 1)")
     parser.add_argument("--quick", action="store_true", help="a tenth of the events")
     parser.add_argument("--only", action="append", choices=MEASUREMENTS, help="this measurement alone; may be repeated")
-    parser.add_argument("--data", type=Path, default=Path(".bench-data"), help="where the trails lie meanwhile: the disk that is measured")
+    parser.add_argument("--data", type=Path, default=DATA, help="where the trails lie meanwhile: the disk that is measured")
     parser.add_argument("--limit", type=int, default=1800, help="give up after so many seconds")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table into this page too, between its marks")
     given = parser.parse_args()
     given.runs = given.runs or (1 if given.quick else 3)
     return given
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    """Unwinds, so that every process and directory goes."""
-    sys.exit("bench: the time is up" if number == signal.SIGALRM else 128 + number)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ customers a thousandth.
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from random import Random
 
 SIZE = 541  # bytes of an event, without the LF behind it
@@ -40,16 +41,21 @@ def type_of(number: int) -> str:
 
 
 def event(number: int) -> bytes:
-    """The event of this number, without LF. All that grows with the number stands before what differs by kind."""
-    kind, source, target, result = KINDS[number % len(KINDS)]
-    chosen = Random(number % 1000)
-    text = f"{number:0{DIGITS}d}"
+    """The event of this number, without LF."""
+    return _shape(number % 1000) % _digits(number)
+
+
+@lru_cache(1000)
+def _shape(lane: int) -> bytes:
+    """The events of all numbers that end with the three digits of `lane`: a format for `_digits`, which come before all that is chosen."""
+    kind, source, target, result = KINDS[lane % len(KINDS)]
+    chosen = Random(lane)
     members = {
-        "id": id_of(number),
-        "time": f"2026-11-24T10:00:0{text[-7]}.{text[-6:]}Z",
-        "actor": {"id": actor_of(number), "type": "customer"},
-        "trace": {"correlation_id": f"visit-{text}", "traceparent": f"00-{chosen.randbytes(16).hex()}-{chosen.randbytes(8).hex()}-01"},
-        "targets": [{"id": text, "type": target}],
+        "id": id_of(0).removesuffix("0" * DIGITS) + "%b",
+        "time": "2026-11-24T10:00:0%b.%bZ",
+        "actor": {"id": actor_of(lane), "type": "customer"},
+        "trace": {"correlation_id": "visit-%b", "traceparent": f"00-{chosen.randbytes(16).hex()}-{chosen.randbytes(8).hex()}-01"},
+        "targets": [{"id": "%b", "type": target}],
         "type": kind,
         "source": source,
         "outcome": {"result": result},
@@ -57,23 +63,40 @@ def event(number: int) -> bytes:
         "data": {"units": chosen.randrange(1000), "nanos": chosen.randrange(10**9), "currency": "EUR", "note": ""},
     }
     bare = json.dumps(members, separators=(",", ":")).encode()
-    note = chosen.randbytes(SIZE).hex()[: SIZE - len(bare)].encode()
+    note = chosen.randbytes(SIZE).hex()[: SIZE - len(bare % _digits(lane))].encode()
     return bare[:-3] + note + bare[-3:]
+
+
+def _digits(number: int) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    text = b"%0*d" % (DIGITS, number)
+    return text, text[-7:-6], text[-6:], text, text
+
+
+class Slip:
+    """A request for one event, written anew for each block: number `block` * 1,000 + `lane`."""
+
+    def __init__(self, lane: int, head: bytes) -> None:
+        self._lane = lane
+        self._text = head + _shape(lane)
+        self.request: bytes | bytearray = head + event(lane)
+
+    def turn(self, block: int) -> None:
+        """Make it the request for another block of numbers."""
+        self.request = self._text % _digits(block * 1000 + self._lane)
 
 
 class Sheet:
     """A request for `count` events, written once and then turned into the next one in place.
 
-    Holds the numbers from `block` * span + `lane` on, where span is 1,000 (or `count`, if that is more).
+    Holds the numbers from `block` * span + `lane` on, where span is 1,000 (or `count`, if that is more). With `logs`, `head` names the
+    log `log_name(0)`, and the blocks go to so many logs in turn.
     """
 
-    def __init__(self, count: int, lane: int, head: bytes) -> None:
-        self._span = span(count)
-        end = b"\n" if count > 1 else b""
-        rows = [event(lane + place) + end for place in range(count)]
-        self.request = bytearray(head + b"".join(rows))
-        self._start, self._stride, self._count = len(head), SIZE + len(end), count
-        lowest = len(str(self._span)) - 1
+    def __init__(self, count: int, lane: int, head: bytes, logs: int = 0) -> None:
+        self.request = bytearray(head + b"".join([event(lane + place) + b"\n" for place in range(count)]))
+        self._start, self._count, self._logs = len(head), count, logs
+        self._log = head.find(log_name(0).encode())
+        lowest = len(str(span(count))) - 1
         self._columns = [_columns(digit) for digit in range(lowest, DIGITS)]
         self._shown = "0" * len(self._columns)
 
@@ -84,8 +107,15 @@ class Sheet:
             if digit != shown:
                 column = digit.encode() * self._count
                 for at in columns:
-                    self.request[self._start + at :: self._stride] = column
+                    self.request[self._start + at :: SIZE + 1] = column
         self._shown = text
+        if self._logs:
+            name = log_name(block % self._logs).encode()
+            self.request[self._log : self._log + len(name)] = name
+
+
+def log_name(number: int) -> str:
+    return f"log-{number:04d}"
 
 
 def span(count: int) -> int:

@@ -12,6 +12,10 @@ from time import perf_counter
 from msgspec.json import Decoder
 
 from bench.events import SIZE, event
+from bench.generator import confirm, send
+from bench.rows import BATCHES, HASHES, SINGLES, Rows
+from bench.server import discarding_server
+from bench.writing import each, scratch
 from indelible.formats import split
 from indelible.model import strict
 from indelible.model.entry import SALT, Origin, body_digests, headers
@@ -20,6 +24,19 @@ from indelible.model.event import Event, Limits
 BATCH = 1000
 _SYNC: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 _ROOM = 64 << 20  # bytes of a file that is written with zeros first, as the journal's next file is
+
+
+def alone(data: Path, scale: int) -> Rows:
+    """Every part, and the server that forgets: the HTTP server and the generator without Indelible."""
+    with scratch(data) as folder:
+        rows: Rows = {**decoding(500 // scale), **syncing(folder, 100)}
+        for name, batch, connections, events in ((BATCHES, 1000, 4, 2_000_000), (SINGLES, 1, 64, 60_000)):
+            with discarding_server(folder) as server:
+                result = send(server, batch, connections, events // scale)
+                confirm(server, result.acknowledged)
+            rows[f"discarding server, {name}"] = result.rate
+        rows["… generator, processor, discarding singles"] = each(result.cpu, result)
+    return rows
 
 
 def decoding(rounds: int) -> dict[str, float]:
@@ -46,7 +63,7 @@ def decoding(rounds: int) -> dict[str, float]:
     return {
         "typed decode": _rate(lambda: decoder.decode_lines(text), rounds),
         "strict decode": _rate(strictly, rounds),
-        "decode + 3 SHA-256": _rate(three_hashes, rounds),
+        HASHES: _rate(three_hashes, rounds),
     }
 
 

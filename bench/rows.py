@@ -1,143 +1,79 @@
-"""The measurements: each starts its own server on an empty directory, and what was acknowledged is held against what is there."""
+"""The rows of the table: what each is called, its unit, its target, and the limit that it is held against."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from statistics import median
-from typing import Any
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from bench import parts
-from bench.events import KINDS, actor_of, id_of, type_of
-from bench.load import Failed, Result
-from bench.server import Server, discarding_server, indelible_server
-
-REPEATS = 20  # of each warm question, with another value every time
-_MOST = 300  # s for one run of the generator
-
+Measured = Mapping[str, float | None]  # a run's rows by name; None where this machine cannot tell
 Rows = dict[str, float | None]
 
 
-def send(server: Server, batch: int, connections: int, events: int) -> Result:
-    """A run of the generator, in a process of its own. Raises Failed."""
-    shape = {"port": server.port, "batch": batch, "connections": connections, "events": events, "timeout": _MOST}
-    command = [sys.executable, "-m", "bench.load", *(f"--{name}={value}" for name, value in shape.items())]
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False, timeout=2 * _MOST)
-    if done.returncode:
-        raise Failed(done.stderr.strip())
-    return Result(**json.loads(done.stdout))
+class Row(NamedTuple):
+    """A line of the table. A row that is no rate is better when it is lower.
+
+    `limit` names the row that the value is held against. `amount`: the value grows with the number of events.
+    """
+
+    name: str
+    unit: str
+    target: float | None = None
+    limit: str = ""
+    amount: bool = False
+
+    @property
+    def higher_is_better(self) -> bool:
+        return self.unit in (RATE, TIMES)
 
 
-def confirm(server: Server, acknowledged: int) -> float:
-    """Seconds until /v1/count has answered with the number of acknowledged events. Raises Failed if it is another."""
-    answer, seconds = server.ask("/v1/count")
-    if answer != {"count": acknowledged}:
-        raise Failed(f"{acknowledged} events were acknowledged, and /v1/count says {answer}")
-    return seconds
+RATE = "events/s"
+TIMES = "times"
+HASHES = "decode + 3 SHA-256"
+BATCHES = "batches of 1,000 × 4"
+SINGLES = "singles × 64"
+TWO = ", workers = 2"
+SHORT = ", the short way"
+NO_READER = "batches of 1,000 × 4, nobody reads"
 
-
-def trail(data: Path, scale: int) -> Rows:
-    """1,000,000 events in batches of 1,000, the memory that nobody's reading costs, then reads, then a start with all of them."""
-    events = 1_000_000 // scale
-    rows: Rows = {}
-    with _folder(data) as folder:
-        with indelible_server(folder) as server:
-            result = send(server, 1000, 4, events)
-            rows["batches of 1,000 × 4"] = result.rate
-            rows["… server, processor"] = _each(server.cpu(), result)
-            rows["… generator, processor"] = _each(result.cpu, result)
-            rows["resident, nothing read yet"] = server.resident()
-            rows["first read"] = confirm(server, result.acknowledged)
-            rows |= _warm(server, events)
-        with indelible_server(folder) as server:
-            rows["start with the trail"] = server.started
-            confirm(server, result.acknowledged)
-    return rows
-
-
-def batches(data: Path, scale: int) -> Rows:
-    """Smaller batches: what an agent sends that waits a moment, and what a busy service sends."""
-    rows: Rows = {}
-    for batch, connections, events in ((100, 4, 300_000), (10, 16, 100_000)):
-        with _folder(data) as folder, indelible_server(folder) as server:
-            result = send(server, batch, connections, events // scale)
-            confirm(server, result.acknowledged)
-            rows[f"batches of {batch} × {connections}"] = result.rate
-    return rows
-
-
-def singles(data: Path, scale: int) -> Rows:
-    """One event a request: what most services send."""
-    with _folder(data) as folder, indelible_server(folder) as server:
-        result = send(server, 1, 64, 60_000 // scale)
-        cpu = server.cpu()
-        confirm(server, result.acknowledged)
-    return {
-        "singles × 64": result.rate,
-        "singles, p50": result.p50,
-        "singles, p99": result.p99,
-        "singles, server, processor": _each(cpu, result),
-        "singles, generator, processor": _each(result.cpu, result),
-    }
-
-
-def alone(data: Path, scale: int) -> Rows:
-    """The parts."""
-    with _folder(data) as folder:
-        rows: Rows = {**parts.decoding(500 // scale), **parts.syncing(folder, 100)}
-        for name, batch, connections, events in (("batches of 1,000 × 4", 1000, 4, 2_000_000), ("singles × 64", 1, 64, 60_000)):
-            with discarding_server(folder) as server:
-                result = send(server, batch, connections, events // scale)
-                confirm(server, result.acknowledged)
-            rows[f"discarding server, {name}"] = result.rate
-    return rows
-
-
-MEASUREMENTS: dict[str, Callable[[Path, int], Rows]] = {"trail": trail, "batches": batches, "singles": singles, "parts": alone}
-
-
-def _warm(server: Server, events: int) -> Rows:
-    """Questions to a server that has loaded its tail, milliseconds, median. Raises Failed for a wrong answer."""
-    chosen = [events // (REPEATS + 1) * place + place for place in range(1, REPEATS + 1)]
-
-    def by_id(number: int, answer: Any) -> bool:
-        return bool(answer["id"] == id_of(number) and answer["record"]["id"] == id_of(number))
-
-    def of_actor(number: int, answer: Any) -> bool:
-        found = [one["actor"]["id"] for one in answer["events"]]
-        return found == [actor_of(number)] * min(100, events // 1000)
-
-    def of_type(number: int, answer: Any) -> bool:
-        return bool(answer["count"] == events // len(KINDS))
-
-    return {
-        "by id, warm": _asked(server, lambda number: f"/v1/events/{id_of(number)}", by_id, chosen),
-        "last 100 of an actor, warm": _asked(server, lambda number: f"/v1/events?actor.id={actor_of(number)}&limit=100", of_actor, chosen),
-        "count of a type, warm": _asked(server, lambda number: f"/v1/count?type={type_of(number)}", of_type, chosen),
-    }
-
-
-def _asked(server: Server, question: Callable[[int], str], right: Callable[[int, Any], bool], numbers: list[int]) -> float:
-    taken = []
-    for number in [numbers[-1], *numbers]:  # the first one warms up
-        answer, seconds = server.ask(question(number))
-        if not right(number, answer):
-            raise Failed(f"{question(number)} was answered with {str(answer)[:300]}")
-        taken.append(seconds)
-    return 1000 * median(taken[1:])
-
-
-def _each(cpu: float | None, result: Result) -> float | None:
-    """Microseconds an event."""
-    return None if cpu is None else 1e6 * cpu / result.acknowledged
-
-
-@contextmanager
-def _folder(data: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir=data, prefix="run-") as folder:
-        yield Path(folder)
+ROWS = (
+    Row(BATCHES, RATE, 170_000, HASHES),
+    Row("… server, processor", "µs/event"),
+    Row("… generator, processor", "µs/event"),
+    Row(BATCHES + TWO, RATE, 210_000, HASHES),
+    Row("… server, processor" + TWO, "µs/event"),
+    Row("batches of 100 × 4", RATE, 110_000, HASHES),
+    Row("batches of 10 × 16", RATE, 33_000, HASHES),
+    Row("batches of 1,000 × 4 over 1,000 logs", RATE, None, BATCHES),
+    Row(SINGLES, RATE, 17_000, f"discarding server, {SINGLES}"),
+    Row("singles, server, processor", "µs/event"),
+    Row("singles, generator, processor", "µs/event"),
+    Row("singles, p50", "ms"),
+    Row("singles, p99", "ms", 10),
+    Row(SINGLES + SHORT, RATE, 25_000, f"discarding server, {SINGLES}"),
+    Row(f"singles, server, processor{SHORT}", "µs/event"),
+    Row(f"singles, p50{SHORT}", "ms"),
+    Row(f"singles, p99{SHORT}", "ms", 10),
+    Row("singles × 64 beside batches of 10,000", RATE),
+    Row("singles, p99, beside batches of 10,000", "ms", 15),
+    Row("batches of 10,000 × 1 beside singles", RATE),
+    Row(NO_READER, RATE),
+    Row("batches of 1,000 × 4, a read a second", RATE, None, NO_READER),
+    Row("… lost to the reader", "%", 20),
+    Row("… a read meanwhile, p50", "s"),
+    Row("… a read meanwhile, p99", "s", 1),
+    Row("resident, nothing read yet", "MB", 300, amount=True),
+    Row("first read", "s", 5, amount=True),
+    Row("by id, warm", "ms", 3, amount=True),
+    Row("last 100 of an actor, warm", "ms", 15, amount=True),
+    Row("count of a type, warm", "ms", 10, amount=True),
+    Row("start, all sent in batches", "s", 10, amount=True),
+    Row("start, a frame an event (written directly)", "s", 10, amount=True),
+    Row("discarding server, batches of 1,000 × 4", RATE),
+    Row(f"discarding server, {SINGLES}", RATE),
+    Row("… generator, processor, discarding singles", "µs/event"),
+    Row("typed decode", RATE),
+    Row("strict decode", RATE),
+    Row(HASHES, RATE),
+    Row("fdatasync of 541 KB", "ms"),
+    Row("fdatasync of 4 KiB", "ms"),
+)

@@ -9,35 +9,39 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
 from types import TracebackType
 from typing import Any, Self
 
 import indelible
-from bench.load import Failed
+from bench.client import Failed
+from bench.processes import family, total
 
 HOST = "127.0.0.1"
 PATIENCE = 120.0  # s for a start, an end or an answer: the first read loads the tail
 
 
 class Server:
-    """`python -m …` in `folder`, ready when the block begins and gone when it ends.
+    """`command --port …` in `folder`, ready when the block begins and gone with all its processes when it ends.
 
     `started` is how many seconds it took from the process's start to the first 200 of `ready`. Raises Failed, with what the
     process said, if that does not come or the end is not clean.
     """
 
-    def __init__(self, module: Sequence[str], folder: Path, ready: str) -> None:
-        self.port = _free_port()
+    def __init__(self, command: Sequence[str], folder: Path, ready: str, environment: Mapping[str, str] | None = None) -> None:
+        self.port = free_port()
         self._asking: http.client.HTTPConnection | None = None
-        self._log = folder / f"{module[0]}.log"
+        self._log = folder / "server.log"
         begun = perf_counter()
         with self._log.open("ab") as log:
-            command = [sys.executable, "-m", *module, "--port", str(self.port)]
+            command = [*command, "--port", str(self.port)]
+            environment = {**_environment(), **(environment or {})}
             # Its own session: Ctrl-C reaches this program alone, which then ends each process it started.
-            self._process = subprocess.Popen(command, cwd=folder, env=_environment(), stdout=log, stderr=log, start_new_session=True)
+            self._process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
         try:
             self._await(ready)
         except BaseException:
@@ -74,24 +78,16 @@ class Server:
         return json.loads(body), seconds
 
     def resident(self) -> float | None:
-        """Memory in MB (10 ** 6 bytes) that the process holds now; None where there is no /proc."""
-        try:
-            status = Path(f"/proc/{self._process.pid}/status").read_text()
-        except OSError:
-            return None
-        return int(status.partition("VmRSS:")[2].split()[0]) * 1024 / 1e6
+        """Memory in MB (10 ** 6 bytes) that its processes hold now, each counted alone; None where there is no /proc."""
+        return total(stat.resident for stat in family(self.pid))
 
     def cpu(self) -> float | None:
-        """Seconds of processor that the process has used since it was ready; None where there is no /proc."""
+        """Seconds of processor that its processes have used since it was ready; None where there is no /proc."""
         used = self._cpu()
         return None if used is None or self._before is None else used - self._before
 
     def _cpu(self) -> float | None:
-        try:
-            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            return None
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return total(stat.cpu for stat in family(self.pid))
 
     def _await(self, ready: str) -> None:
         deadline = monotonic() + PATIENCE
@@ -118,27 +114,38 @@ class Server:
         except subprocess.TimeoutExpired:
             return -signal.SIGKILL
         finally:  # a second Ctrl-C too leaves nothing behind
-            if self._process.poll() is None:
-                self._process.kill()
-                self._process.wait()
+            with suppress(OSError):  # nobody is left
+                os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait()
 
     def _said(self) -> str:
         return self._log.read_text(errors="replace")[-2000:]
 
 
-def indelible_server(folder: Path) -> Server:
-    """Indelible with its default settings; the trail lies in `folder`/trail, where the next one started finds it."""
-    return Server(["indelible", "serve", "--data", str(folder / "trail"), "--host", HOST], folder, "/readyz")
+def indelible_server(folder: Path, *flags: str) -> Server:
+    """Indelible with its default settings but for `flags`; the trail lies in `folder`/trail, where the next one started finds it."""
+    return Server(_python("indelible", "serve", "--data", str(folder / "trail"), "--host", HOST, *flags), folder, "/readyz")
 
 
 def discarding_server(folder: Path) -> Server:
     """What forgets everything (discard.py), under uvicorn set as Indelible sets it."""
-    return Server(["bench.discard"], folder, "/readyz")
+    return Server(_python("bench.discard"), folder, "/readyz")
 
 
-def _free_port() -> int:
+@cache
+def offered(flag: str) -> bool:
+    """Whether `indelible serve` has this flag."""
+    told = subprocess.run(_python("indelible", "serve", "--help"), env=_environment(), capture_output=True, text=True, check=True)
+    return f"{flag} " in told.stdout
+
+
+def free_port() -> int:
     with socket.create_server((HOST, 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+def _python(*words: str) -> list[str]:
+    return [sys.executable, "-m", *words]
 
 
 def _environment() -> dict[str, str]:

@@ -1,0 +1,23 @@
+"""The measurements by name: each starts its own server on an empty directory, and what was acknowledged is held against what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.parts import alone
+from bench.reading import frames, reads, trail
+from bench.rows import Rows
+from bench.writing import batches, beside, logs, singles, workers
+
+MEASUREMENTS: dict[str, Callable[[Path, int], Rows]] = {
+    "trail": trail,
+    "workers": workers,
+    "batches": batches,
+    "logs": logs,
+    "singles": singles,
+    "beside": beside,
+    "reads": reads,
+    "frames": frames,
+    "parts": alone,
+}  # a folder to use and by how much the amounts are divided → a run's rows
