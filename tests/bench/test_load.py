@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections import Counter
 from itertools import count
 from typing import Any
@@ -118,12 +119,18 @@ def test_another_service_answers_in_its_own_words(batch: int, answer: bytes) -> 
 
 def test_a_generator_that_is_stopped_waits_for_what_is_under_way_and_tells_what_it_reached() -> None:
     bodies: list[bytes] = []
-    with stub(lambda body: bodies.append(body) or created(body)) as port:  # type: ignore[func-returns-value]
-        with generator.Sending(Shape(port, 10, 3, 10**8)) as sending:
-            while len(bodies) < 5:
-                assert sending.going_on
-            result = sending.stop()
-        assert result.acknowledged == 10 * result.requests == 10 * len(bodies) >= 50
+    begun = threading.Event()
+
+    def answer(body: bytes) -> bytes:
+        bodies.append(body)
+        if len(bodies) == 5:
+            begun.set()
+        return created(body)
+
+    with stub(answer) as port, generator.Sending(Shape(port, 10, 3, 10**8)) as sending:
+        assert begun.wait(60) and sending.going_on
+        result = sending.stop()
+    assert result.acknowledged == 10 * result.requests == 10 * len(bodies) >= 50
 
 
 def test_a_generator_is_gone_when_its_block_ends() -> None:
