@@ -1,6 +1,6 @@
 # Needs CPython 3.11 or later with venv, and make: nothing else (GNU make 3.81, as macOS has it, is enough).
 .DEFAULT_GOAL := help
-.PHONY: help run test bench todo archive lock clean
+.PHONY: help run test bench bench-peers todo archive lock clean
 unexport PYTHONPATH PYTHONHOME
 
 DIST ?= dist
@@ -18,11 +18,12 @@ endif
 key = $(shell { cat requirements/$(1).txt; pwd; $(PYTHON) --version; } 2>&1 | cksum | cut -d ' ' -f 1)
 SERVER := .venv/.server-$(call key,server)
 DEV := .venv/.dev-$(call key,dev)
+PEERS := .bench-data/peers-venv/.peers-$(call key,peers)
 INSTALL := .venv/bin/python -m pip install --disable-pip-version-check --no-input
 LOCKED := $(INSTALL) --require-hashes --only-binary :all:
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s%s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s%s\n", $$1, $$2}' Makefile
 
 run: $(SERVER) ## set up if needed, then serve on 127.0.0.1:8080 with data under ./data (HOST=, PORT=, DATA=)
 	.venv/bin/indelible serve --data $(DATA) --host $(HOST) --port $(PORT)
@@ -38,6 +39,9 @@ test: $(DEV) ## all that CI runs: lint, format, types, tests (TESTS="tests/http 
 bench: $(SERVER) ## how fast it is here (ARGS=)
 	.venv/bin/python -m bench $(ARGS)
 
+bench-peers: $(SERVER) $(PEERS) ## beside a service written by hand on PostgreSQL, which must be installed (ARGS=)
+	.venv/bin/python -m bench.peers $(ARGS)
+
 todo: ## every shortcut that was taken, with its place
 	@grep -rnoE --include='*.py' --include=Makefile --include=Dockerfile 'TODO\([a-z-]+\).*' src bench tools Makefile Dockerfile || echo none
 
@@ -46,14 +50,15 @@ archive: ## dist/indelible-<version>.tar.gz, in which `make run` and `make test`
 
 lock: ## pin anew what pyproject.toml asks for (ARGS=--upgrade for newer versions); needs uv
 	@command -v uv >/dev/null || { echo "make lock needs uv: python3 -m pip install uv" >&2; exit 69; }
-	@for name in "base" "server --extra server --group build" "dev --extra server --group build --group dev"; do \
+	@all="pyproject.toml --extra server --group build"; \
+	for name in "base pyproject.toml" "server $$all" "dev $$all --group dev" "peers --group peers -c requirements/server.txt"; do \
 		set -- $$name; out=requirements/$$1.txt; shift; \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-sources \
-			--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS) "$$@" -o $$out pyproject.toml \
+			--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS) "$$@" -o $$out \
 		|| exit 1; echo $$out; done
 
 clean: ## remove the environment and what builds and checks left; never data
-	rm -rf .venv dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .bench-data dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find src tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(SERVER):
@@ -67,6 +72,11 @@ $(SERVER):
 	$(PYTHON) -m venv --clear .venv
 	$(LOCKED) -r requirements/server.txt
 	$(INSTALL) --quiet --no-deps --no-index --no-build-isolation --editable .
+	@touch $@
+
+$(PEERS):
+	$(PYTHON) -m venv --clear .bench-data/peers-venv
+	$(subst .venv,.bench-data/peers-venv,$(LOCKED)) -r requirements/peers.txt
 	@touch $@
 
 $(DEV): | $(SERVER)

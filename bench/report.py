@@ -23,7 +23,7 @@ def _cells(row: Row, values: Sequence[float], limit: float | None, full: bool) -
         return row.name, "–", "", "", row.unit, "", "", ""
     judged = full or not row.amount
     share = f"{value / limit:.2f} of {row.limit}" if limit else ""
-    spread = _number(value), _number(min(values)), _number(max(values))
+    spread = number(value), number(min(values)), number(max(values))
     return row.name, *spread, row.unit, *_judged(row, value, judged), share
 
 
@@ -40,10 +40,10 @@ def _judged(row: Row, value: float, judged: bool) -> tuple[str, str]:
     if row.target is None:
         return "", ""
     sign, good = ("≥", value >= row.target) if row.higher_is_better else ("<", value < row.target)
-    return f"{sign} {_number(row.target)}", ("met" if good else "MISSED") if judged else "not judged"
+    return f"{sign} {number(row.target)}", ("met" if good else "MISSED") if judged else "not judged"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
