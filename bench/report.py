@@ -47,12 +47,12 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    """Columns of equal width; the numbers stand to the right."""
+def aligned(cells: Sequence[Sequence[str]], right: Sequence[int] = (1, 2, 3)) -> list[str]:
+    """Columns of equal width; those in `right` hold numbers."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
         "  ".join(
-            cell.rjust(width) if 1 <= place <= 3 else cell.ljust(width) for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.rjust(width) if place in right else cell.ljust(width) for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in cells
     ]

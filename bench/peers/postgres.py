@@ -37,7 +37,7 @@ class Postgres:
         if self._as:
             _open_to_all(folder)
             shutil.chown(self._data, self._as["user"], self._as["group"])
-        self._run("initdb", "-D", str(self._data), "-U", _USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-instructions")
+        self._run("initdb", "-D", str(self._data), "-U", _USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
         command = [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self._port), "-k", ""]
         with self._log.open("ab") as log:
             own = {"cwd": folder, "stdout": log, "stderr": log, "start_new_session": True, **self._as}

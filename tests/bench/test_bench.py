@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench import frames, generator, measurements, page, parts, reading, report, rows, writing
+from bench import frames, generator, measurements, page, parts, profile, reading, report, rows, writing
 from bench.client import Failed
 from bench.events import event
 from bench.load import Result
@@ -173,6 +173,25 @@ def test_a_page_gets_its_table_between_its_marks_and_keeps_all_else(tmp_path: Pa
         assert path.read_text() == f"a\n<!-- bench -->\n```text\n{text}\n```\n<!-- /bench -->\nz\n"
     with pytest.raises(SystemExit, match="has no lines <!-- other --> and <!-- /other -->"):
         page.write(path, "other", "x")
+
+
+def test_a_profile_counts_for_the_innermost_function_that_is_told_apart() -> None:
+    loop = "main (indelible/cli/main.py:83);run (indelible/http/server.py:29)"
+    cycle = "RequestResponseCycle.run_asgi (uvicorn/protocols/http/httptools_impl.py:420)"
+    stacks = [
+        f"{loop};Runner.run (asyncio/runners.py:118) 2",
+        f"{loop};{cycle};Ingest._stored (indelible/http/ingest.py:66);headers.<locals>.<listcomp> (indelible/model/entry.py:7) 5",
+        f"{loop};{cycle};Ingest._stored (indelible/http/ingest.py:70);sleep (asyncio/tasks.py:639) 1",
+        f"{loop};{cycle} 3",
+        "_bootstrap (threading.py:988) 4",
+    ]
+    assert profile.shares(stacks) == {
+        ("indelible/http/server.py", "run"): 2,
+        ("indelible/model/entry.py", "headers.<locals>.<listcomp>"): 5,
+        ("indelible/http/ingest.py", "Ingest._stored"): 1,
+        ("uvicorn/protocols/http/httptools_impl.py", "RequestResponseCycle.run_asgi"): 3,
+        ("elsewhere", "-"): 4,
+    }
 
 
 class Asked:
