@@ -46,6 +46,7 @@ class Settings(Struct, frozen=True):
     limits: Limits
     in_flight: int
     quick: bool
+    workers: int
     connections: int
     head_timeout: int
     stall_timeout: int
@@ -106,6 +107,7 @@ def compose(settings: Settings, progress: Callable[[str], None]) -> Service:
     from indelible.http.warden import Patience
     from indelible.journal.file import open_file_journal
     from indelible.log.recorder import Recorder
+    from indelible.log.workshop import Workshop
     from indelible.store.local.tail import Tail
 
     said = 0
@@ -125,8 +127,11 @@ def compose(settings: Settings, progress: Callable[[str], None]) -> Service:
         raise Misconfigured(f"{settings.described('data')} and cannot be used: {reason}: {hint}") from error
     recorder = Recorder(journal)
     store = Tail(settings.data / "tail", journal.reader(), journal.first, recorder)
+    workshop = Workshop(settings.workers) if settings.workers > 1 else None
     patience = Patience(settings.connections, settings.head_timeout, settings.stall_timeout, settings.idle_timeout)
-    return Service(journal, recorder, store, settings.logs, settings.limits, settings.key, settings.in_flight, patience, settings.quick)
+    return Service(
+        journal, recorder, store, settings.logs, settings.limits, settings.key, settings.in_flight, patience, settings.quick, workshop
+    )
 
 
 def _kubernetes(name: str, value: str) -> bool:

@@ -80,6 +80,7 @@ EACH: dict[str, tuple[str, str, object]] = {  # as a flag or variable, as the fi
     "labels": ("1", "1", LIMITS.labels),
     "in_flight": ("2097152", "2097152", 2 * MIB),
     "quick": ("false", "false", False),
+    "workers": ("2", "2", 2),
     "connections": ("9", "9", 9),
     "head_timeout": ("1", "1", 1),
     "stall_timeout": ("2", "2", 2),

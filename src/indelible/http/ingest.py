@@ -19,7 +19,7 @@ from indelible.log.together import Together
 from indelible.model.event import Limits
 
 KEY_CHARACTERS = 256  # of an Idempotency-Key
-_LARGE = 64 << 10  # bytes above which inflating would keep the event loop from others
+_LARGE = 64 << 10  # bytes above which inflating would keep the event loop from others, and preparing is worth another process
 ANSWER_HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 
 
@@ -66,10 +66,13 @@ class Ingest:
     async def _stored(self, body: bytes, asked: Asked, log: str) -> tuple[int, bytes]:
         """The status and the answer, once every event is durable and in order."""
         service, metrics = self._service, self._service.metrics
-        lines = split(body, asked.content_type, service.limits)
         terms = Terms(log, time_ns() // 1000, service.limits, skip=asked.skip, key=asked.key)
         try:
-            prepared = await self._together.prepare(lines, terms)
+            if service.workshop and len(body) > _LARGE:
+                prepared, single = await service.workshop.prepare(body, asked.content_type, terms)
+            else:
+                lines = split(body, asked.content_type, service.limits)
+                prepared, single = await self._together.prepare(lines, terms), lines.single
         except NotAnEvent as error:
             metrics.refused(error.total)
             raise
@@ -77,7 +80,7 @@ class Ingest:
         recorded = await service.recorder.record(prepared)
         counts = receipts.counts(recorded)
         metrics.recorded(*counts, prepared.refused, len(prepared.frame.text), perf_counter() - begun)
-        return receipts.of_one(recorded) if lines.single else receipts.of_batch(recorded, *counts)
+        return receipts.of_one(recorded) if single else receipts.of_batch(recorded, *counts)
 
     async def _body(self, receive: Receive, hold: _Hold) -> bytes | None:
         """All of it, or None if the client went away. Raises TooLarge, or Busy if too much is in flight."""

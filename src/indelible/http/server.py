@@ -82,6 +82,8 @@ async def _serve(service: Service, listener: socket.socket) -> None:
     await server.serve([listener])
     watch.cancel()
     await asyncio.wait([replay])
+    if service.workshop:
+        await service.workshop.close()
     await service.store.close()
     await service.journal.close()
     if failures:

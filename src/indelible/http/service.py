@@ -8,6 +8,7 @@ from indelible.http.metrics import Metrics
 from indelible.http.warden import Patience
 from indelible.journal.port import Journal
 from indelible.log.recorder import Recorder
+from indelible.log.workshop import Workshop
 from indelible.model.event import Limits
 from indelible.store.port import Store
 
@@ -25,4 +26,5 @@ class Service:
     in_flight: int = 64 << 20  # bytes of request bodies held at once; above it 503
     patience: Patience = field(default_factory=Patience)
     quick: bool = True  # the short way for small requests (quick.py)
+    workshop: Workshop | None = None  # processes that prepare large requests
     metrics: Metrics = field(default_factory=Metrics)
