@@ -239,7 +239,10 @@ def test_any_bytes_are_a_note_that_gives_them_back_or_none(data: bytes) -> None:
 ALL_KEYS: list[AnyKey] = [LOG, ROTATED.public, WITNESS]
 
 
-@given(st.sampled_from(sorted(CHECKPOINTS)), st.data())
+ACCEPTED = [each["id"] for each in NOTES["checkpoints"] if each["must"] == "accept"]
+
+
+@given(st.sampled_from(ACCEPTED), st.data())
 def test_a_checkpoint_that_was_changed_anywhere_says_the_same_or_is_refused(name: str, data: st.DataObject) -> None:
     original = CHECKPOINTS[name]
     changed = spoiled(original, data)
