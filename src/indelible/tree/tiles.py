@@ -60,7 +60,7 @@ def tile_at(path: str) -> Tile:
 
 
 def tiles_of(size: int) -> Iterator[Tile]:
-    """The tiles of hashes that a log of `size` entries has, level by level; each level ends with a partial one unless it is even."""
+    """The tiles of hashes that a log of `size` entries has, level by level; the last of a level is partial unless its hashes fill it."""
     level, hashes = 0, size
     while hashes:
         full, rest = divmod(hashes, WIDTH)
