@@ -167,4 +167,4 @@ def _too_deep() -> NotAnEvent:
 
 
 def _refused(detail: str) -> NotAnEvent:
-    return NotAnEvent(detail, (Fault(detail, pointer="#"),))
+    return NotAnEvent(detail, (Fault(detail, pointer="#"),), 0)  # there was no event to refuse

@@ -14,7 +14,7 @@ from indelible.errors import BadParameter, Busy, Fault, JournalFailed, NotAnEven
 from indelible.formats import split
 from indelible.http import receipts
 from indelible.http.service import Service
-from indelible.log.prepare import Terms
+from indelible.log.prepare import Prepared, Terms
 from indelible.log.together import Together
 from indelible.model.event import Limits
 
@@ -66,13 +66,8 @@ class Ingest:
     async def _stored(self, body: bytes, asked: Asked, log: str) -> tuple[int, bytes]:
         """The status and the answer, once every event is durable and in order."""
         service, metrics = self._service, self._service.metrics
-        terms = Terms(log, time_ns() // 1000, service.limits, skip=asked.skip, key=asked.key)
         try:
-            if service.workshop and len(body) > _LARGE:
-                prepared, single = await service.workshop.prepare(body, asked.content_type, terms)
-            else:
-                lines = split(body, asked.content_type, service.limits)
-                prepared, single = await self._together.prepare(lines, terms), lines.single
+            prepared, single = await self._prepared(body, asked, log)
         except NotAnEvent as error:
             metrics.refused(error.total)
             raise
@@ -81,6 +76,15 @@ class Ingest:
         counts = receipts.counts(recorded)
         metrics.recorded(*counts, prepared.refused, len(prepared.frame.text), perf_counter() - begun)
         return receipts.of_one(recorded) if single else receipts.of_batch(recorded, *counts)
+
+    async def _prepared(self, body: bytes, asked: Asked, log: str) -> tuple[Prepared, bool]:
+        """The frame, and whether the body was one event."""
+        service = self._service
+        terms = Terms(log, time_ns() // 1000, service.limits, skip=asked.skip, key=asked.key)
+        if service.workshop and len(body) > _LARGE:
+            return await service.workshop.prepare(body, asked.content_type, terms)
+        lines = split(body, asked.content_type, service.limits)
+        return await self._together.prepare(lines, terms), lines.single
 
     async def _body(self, receive: Receive, hold: _Hold) -> bytes | None:
         """All of it, or None if the client went away. Raises TooLarge, or Busy if too much is in flight."""
