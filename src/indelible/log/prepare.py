@@ -97,7 +97,7 @@ async def prepare(batch: Lines, terms: Terms, randomness: Callable[[int], bytes]
     for start, stop in _slices(batch.lines):
         if start:
             await asyncio.sleep(0)
-        part = _read(batch, start, stop, terms)
+        part = _read(batch, start, stop, terms, max(SHOWN - refused, 1))
         faults += part.faults
         refused += part.refused
         if refused and not terms.skip:
@@ -152,16 +152,16 @@ def _slices(lines: Sequence[bytes]) -> Iterator[tuple[int, int]]:
         start, done = stop, ends[stop - 1]
 
 
-def _read(batch: Lines, start: int, stop: int, terms: Terms) -> _Slice:
-    """The events of one slice, and with `skip` which were left out; faults count from the batch's first event."""
+def _read(batch: Lines, start: int, stop: int, terms: Terms, listed: int) -> _Slice:
+    """The events of one slice, and with `skip` which were left out; faults (of `listed` events) count from the batch's first event."""
     lines = batch.lines if stop - start == len(batch.lines) else batch.lines[start:stop]
     if terms.skip:
-        good, bad, total = strict.decode_each(lines, terms.limits)
+        good, bad, total = strict.decode_each(lines, terms.limits, listed)
         at = [start + place for place, _, _ in good]
         return _Slice([line for _, line, _ in good], [event for _, _, event in good], at, _moved(bad, start), total)
     text = batch.text if lines is batch.lines else b"\n".join(lines) + b"\n"
     try:
-        return _Slice(lines, strict.decode(text, lines, terms.limits))
+        return _Slice(lines, strict.decode(text, lines, terms.limits, listed))
     except NotAnEvent as error:
         return _Slice(lines, [], None, _moved(error.faults, start), error.total)
 
