@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from json import JSONDecoder
 from operator import itemgetter
+from typing import TypeVar
 
 from msgspec import MsgspecError, Raw
 from msgspec.json import Decoder
@@ -24,8 +24,10 @@ _OPEN, _CLOSE = {ord("{")}, {ord("}")}
 _FIRST, _LAST = itemgetter(0), itemgetter(-1)
 _BREAKS = bytes.maketrans(b"\r\n", b"  ")
 _FILLED = re.compile(rb"[^ \t\r\n][^\n]*")
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_SURROGATES = [b"\\u%c%c" % (d, half) for d in b"dD" for half in b"89abcdefABCDEF"]
 _BYTE = re.compile(r"\(byte ([0-9]+)\)")
+_GAP = re.compile(rb"[ \t\r\n,]*")
+_T = TypeVar("_T")
 _CROWDED = 64  # commas for each event allowed; with more, an array's elements are counted before they are sliced
 _VALUE = Decoder(Raw)
 _VALUES = Decoder(list[Raw])
@@ -73,13 +75,12 @@ def _json(body: bytes, limits: Limits) -> Lines:
     start = len(body) - len(body.lstrip(_SPACE))
     if body[start : start + 1] == b"[":
         return _lines([element.translate(_BREAKS) for element in _elements(body, limits)])
-    plain = _plain(body)
     try:
-        _VALUE.decode(plain)
+        _decoded(_VALUE, body)
     except RecursionError:
         raise _too_deep() from None
     except (MsgspecError, ValueError) as error:
-        raise _not_json(body, plain, error) from None
+        raise _not_json(body, error) from None
     line = body.strip(_SPACE).translate(_BREAKS)
     if line[:1] != b"{":
         raise _refused(f"send one event or a list of them, not {_shown(line)}")
@@ -90,13 +91,12 @@ def _elements(body: bytes, limits: Limits) -> list[bytes]:
     """The array's elements, as they stand in the body."""
     if body.count(b",") > _CROWDED * limits.batch_events:
         _check_crowd(body, limits)
-    plain = _plain(body)
     try:
-        found = _VALUES.decode(plain)
+        plain, found = _decoded(_VALUES, body)
     except RecursionError:
         raise _too_deep() from None
     except (MsgspecError, ValueError) as error:
-        raise _not_json(body, plain, error) from None
+        raise _not_json(body, error) from None
     if len(found) > limits.batch_events:
         raise _too_many(limits)
     if plain is body:
@@ -109,26 +109,44 @@ def _elements(body: bytes, limits: Limits) -> list[bytes]:
     return elements
 
 
-def _plain(body: bytes) -> bytes:
-    """The body with surrogate escapes replaced by others of their length.
+def _decoded(decoder: Decoder[_T], body: bytes) -> tuple[bytes, _T]:
+    """The body's value, or its elements, and the text that it was found in: the body, or the same with plain escapes for surrogates.
 
-    Half a pair makes an event bad, but not the list that it is in: borders are found in this text, bytes are taken from the body.
+    Half a pair makes an event bad, but not the list that it is in: borders are found in that text, bytes are taken from the body.
     """
-    return _SURROGATE.sub(rb"\\u0020", body) if b"\\" in body and _SURROGATE.search(body) else body
+    try:
+        return body, decoder.decode(body)
+    except (MsgspecError, ValueError):
+        plain = _plain(body)
+        if plain is body:
+            raise
+        return plain, decoder.decode(plain)
+
+
+def _plain(body: bytes) -> bytes:
+    """The body with other escapes of the same length in place of those of surrogates."""
+    if b"\\ud" in body or b"\\uD" in body:
+        for escape in _SURROGATES:
+            body = body.replace(escape, b"\\u00")
+    return body
 
 
 def _check_crowd(body: bytes, limits: Limits) -> None:
     """Stops a body of millions of tiny elements before each becomes an object; big events with many commas pass."""
-    text, at, count = body.decode("latin-1"), body.index(b"[") + 1, 0
-    reader = JSONDecoder(parse_int=str.encode, parse_float=str.encode)
-    gap = re.compile(r"[ \t\r\n,]*")
-    while text[(at := gap.match(text, at).end()) : at + 1] not in ("]", ""):  # type: ignore[union-attr]
+    text = _plain(body)
+    rest = memoryview(text)
+    at = text.index(b"[") + 1
+    for _ in range(limits.batch_events + 1):
+        at = _GAP.match(text, at).end()  # type: ignore[union-attr]
+        if text[at : at + 1] in (b"]", b""):
+            return
         try:
-            _, at = reader.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            return  # said better, and with its place, where the array is decoded
-        if (count := count + 1) > limits.batch_events:
-            raise _too_many(limits)
+            _VALUE.decode(rest[at:])
+        except (MsgspecError, RecursionError) as error:
+            if "trailing characters" not in str(error) or not (found := _BYTE.search(str(error))):
+                return  # said better, and with its place, where the array is decoded
+            at += int(found[1]) - 1
+    raise _too_many(limits)
 
 
 def _lines(lines: list[bytes]) -> Lines:
@@ -137,7 +155,7 @@ def _lines(lines: list[bytes]) -> Lines:
     return Lines(b"".join([line + b"\n" for line in lines]), lines, False)
 
 
-def _not_json(body: bytes, plain: bytes, error: Exception) -> NotJSON:
+def _not_json(body: bytes, error: Exception) -> NotJSON:
     """Where splitting stopped, and what stood there."""
     found = _BYTE.search(str(error))
     if not body.strip(_SPACE):

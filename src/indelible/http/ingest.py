@@ -19,7 +19,9 @@ from indelible.log.together import Together
 from indelible.model.event import Limits
 
 KEY_CHARACTERS = 256  # of an Idempotency-Key
-_LARGE = 64 << 10  # bytes above which inflating would keep the event loop from others, and preparing is worth another process
+_LARGE = 64 << 10  # bytes above which preparing is worth another process
+_PACKED = 1 << 10  # bytes, a thousand times as many inflated, above which inflating would keep the event loop from others
+_MEMBERS = 10_000  # of a gzip body: 20 bytes can make one
 ANSWER_HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 
 
@@ -110,7 +112,7 @@ class Ingest:
     async def _inflated(self, body: bytes, hold: _Hold) -> bytes:
         """Raises NotJSON for what is not gzip, TooLarge as soon as it passes the limit."""
         most = self._service.limits.batch_bytes
-        if len(body) < _LARGE // 16:
+        if len(body) < _PACKED:
             text = _inflate(body, most)
         else:
             text = await asyncio.to_thread(_inflate, body, most)
@@ -196,20 +198,25 @@ def _skips(query: bytes) -> bool:
 def _inflate(body: bytes, most: int) -> bytes:
     """One gzip member or several (RFC 1952, 2.2). Never makes more than `most` bytes and one."""
     pieces: list[bytes] = []
-    room = most + 1
+    room, at, packed = most + 1, 0, memoryview(body)
     try:
-        while body:
-            member = zlib.decompressobj(wbits=31)
-            pieces.append(member.decompress(body, room))
-            room -= len(pieces[-1])
-            if not room:
-                raise TooLarge(f"inflated, the body has more than {most} bytes: send several batches")
-            if not member.eof:
-                raise NotJSON("the gzip body ends too early")
-            body = member.unused_data
+        for _ in range(_MEMBERS):
+            if at == len(body):
+                return b"".join(pieces)
+            member, size = zlib.decompressobj(wbits=31), 512
+            while not member.eof:
+                if at == len(body):
+                    raise NotJSON("the gzip body ends too early")
+                given = packed[at : at + size]  # little at first: zlib copies what lies behind a member's end
+                pieces.append(member.decompress(given, room))
+                room -= len(pieces[-1])
+                if not room:
+                    raise TooLarge(f"inflated, the body has more than {most} bytes: send several batches")
+                at += len(given) - len(member.unused_data)
+                size *= 2
     except zlib.error as error:
         raise NotJSON(f"the body is not gzip, though Content-Encoding says so: {error}") from None
-    return b"".join(pieces)
+    raise TooLarge(f"the gzip body has more than {_MEMBERS} members: pack it as one")
 
 
 def _too_large(limits: Limits) -> TooLarge:

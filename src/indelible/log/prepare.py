@@ -97,7 +97,7 @@ async def prepare(batch: Lines, terms: Terms, randomness: Callable[[int], bytes]
     for start, stop, text in _slices(batch):
         if start:
             await asyncio.sleep(0)
-        part = _read(batch.lines[start:stop], text, start, terms)
+        part = _read(batch.lines[start:stop], text, start, terms, max(SHOWN - refused, 1))
         faults += part.faults
         refused += part.refused
         if refused and not terms.skip:
@@ -166,14 +166,14 @@ def _slices(batch: Lines) -> Iterator[tuple[int, int, bytes]]:
         start, done = stop, ends[stop - 1]
 
 
-def _read(lines: list[bytes], text: bytes, start: int, terms: Terms) -> _Slice:
-    """The events of one slice, and with `skip` which were left out; faults count from the batch's first event."""
+def _read(lines: list[bytes], text: bytes, start: int, terms: Terms, listed: int) -> _Slice:
+    """The events of one slice, and with `skip` which were left out; faults (of `listed` events) count from the batch's first event."""
     if terms.skip:
-        good, bad, total = strict.decode_each(lines, terms.limits)
+        good, bad, total = strict.decode_each(lines, terms.limits, listed)
         at = [start + place for place, _, _ in good]
         return _Slice([line for _, line, _ in good], [event for _, _, event in good], at, _moved(bad, start), total)
     try:
-        return _Slice(lines, strict.decode(text, lines, terms.limits))
+        return _Slice(lines, strict.decode(text, lines, terms.limits, listed))
     except NotAnEvent as error:
         return _Slice(lines, [], None, _moved(error.faults, start), error.total)
 

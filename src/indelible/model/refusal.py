@@ -61,7 +61,11 @@ def _repeats(value: object, kind: inspect.Type) -> bool:
     if isinstance(kind, inspect.StructType) and _is_object(value):
         members = _members(kind.cls)
         return len({name for name, _ in value}) < len(value) or any(_repeats(member, members[name].type) for name, member in value)
-    return isinstance(kind, inspect.ListType) and isinstance(value, list) and any(_repeats(item, kind.item_type) for item in value)
+    if not isinstance(kind, inspect.ListType) or not isinstance(value, list):
+        return False
+    if isinstance(kind.item_type, inspect.StructType) and _texts(kind.item_type.cls) is not None:
+        return any(len(dict(item)) < len(item) for item in value)
+    return any(_repeats(item, kind.item_type) for item in value)
 
 
 def holds_nul(line: bytes) -> bool:
@@ -75,7 +79,10 @@ def _holds_nul(value: object, kind: inspect.Type) -> bool:
             members = _members(struct.cls)
             return any(_holds_nul(member, members[name].type) for name, member in value)
         case inspect.ListType() as elements if isinstance(value, list):
-            return any(_holds_nul(item, elements.item_type) for item in value)
+            item = elements.item_type
+            if isinstance(item, inspect.StructType) and (texts := _texts(item.cls)) is not None:
+                return any(name in texts and isinstance(member, str) and "\0" in member for each in value for name, member in each)
+            return any(_holds_nul(each, item) for each in value)
         case inspect.DictType() as labels if _is_object(value):
             return any("\0" in name or _holds_nul(member, labels.value_type) for name, member in value)
         case inspect.StrType():
@@ -214,6 +221,14 @@ def _members(struct: type) -> dict[str, inspect.Field]:
     kind = inspect.type_info(struct)
     assert isinstance(kind, inspect.StructType)
     return {field.name: field for field in kind.fields}
+
+
+@cache
+def _texts(struct: type) -> frozenset[str] | None:
+    """The texts of an object without objects and lists to look into, of which an event may have many; None for others."""
+    kinds = {name: _present(member.type) for name, member in _members(struct).items()}
+    texts = frozenset(name for name, each in kinds.items() if isinstance(each, inspect.StrType))
+    return texts if all(isinstance(each, inspect.StrType | inspect.RawType) for each in kinds.values()) else None
 
 
 def _present(kind: inspect.Type) -> inspect.Type:

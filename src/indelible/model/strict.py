@@ -33,10 +33,10 @@ def decoded(text: bytes) -> list[Event]:
     return _EVENTS.decode_lines(text)
 
 
-def decode(text: bytes, lines: list[bytes], limits: Limits) -> list[Event]:
+def decode(text: bytes, lines: list[bytes], limits: Limits, listed: int = LISTED) -> list[Event]:
     """The events in `lines`, one each, without raw CR or LF; `text` is the same lines with an LF after each.
 
-    All of them, or NotAnEvent with what is wrong in each bad one, or TooLarge.
+    All of them, or NotAnEvent with what is wrong in the first `listed` bad ones, or TooLarge.
     """
     if not lines:
         return []
@@ -46,14 +46,14 @@ def decode(text: bytes, lines: list[bytes], limits: Limits) -> list[Event]:
     events = clean(text, lines, limits)
     if events is not None:
         return events
-    good, faults, total = decode_each(lines, limits)
+    good, faults, total = decode_each(lines, limits, listed)
     if total:
         raise refused(faults, total, len(lines))
     return [event for _, _, event in good]
 
 
-def decode_each(lines: list[bytes], limits: Limits) -> tuple[list[tuple[int, bytes, Event]], list[Fault], int]:
-    """The good ones of `lines` with their places, the faults of the first 100 bad ones, and how many are bad.
+def decode_each(lines: list[bytes], limits: Limits, listed: int = LISTED) -> tuple[list[tuple[int, bytes, Event]], list[Fault], int]:
+    """The good ones of `lines` with their places, the faults of the first `listed` bad ones and how many are bad.
 
     Raises TooLarge only if there are too many lines: an event that is too large is a bad one here.
     """
@@ -70,7 +70,7 @@ def decode_each(lines: list[bytes], limits: Limits) -> tuple[list[tuple[int, byt
             alone = clean(line + b"\n", [line], limits)
             if alone is not None:
                 good.append((place, line, alone[0]))
-            elif place - len(good) < LISTED:
+            elif place - len(good) < listed:
                 faults += [Fault(fault.detail, place, fault.pointer) for fault in refusal.faults_of(line, limits) or [_UNSAID]]
     return good, faults, len(lines) - len(good)
 
