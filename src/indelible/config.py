@@ -47,6 +47,7 @@ class Settings(Struct, frozen=True):
     in_flight: int
     quick: bool
     workers: int
+    tail_memory: int
     connections: int
     head_timeout: int
     stall_timeout: int
@@ -126,7 +127,7 @@ def compose(settings: Settings, progress: Callable[[str], None]) -> Service:
         hint = "let this process write there, or choose another directory"
         raise Misconfigured(f"{settings.described('data')} and cannot be used: {reason}: {hint}") from error
     recorder = Recorder(journal)
-    store = Tail(settings.data / "tail", journal.reader(), journal.first, recorder)
+    store = Tail(settings.data / "tail", journal.reader(), journal.first, recorder, settings.tail_memory)
     workshop = Workshop(settings.workers) if settings.workers > 1 else None
     patience = Patience(settings.connections, settings.head_timeout, settings.stall_timeout, settings.idle_timeout)
     return Service(

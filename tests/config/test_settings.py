@@ -17,6 +17,7 @@ from indelible.journal.file import FILE_SIZE, FileJournal
 from indelible.model.entry import Origin, headers
 from indelible.model.event import Event, Limits, Outcome, Result
 from indelible.model.settings import BY_NAME, SETTINGS, size_text
+from indelible.store.local.mapped import MEMORY
 
 KEY = "k" * 32
 MIB = 1 << 20
@@ -46,6 +47,7 @@ def test_the_defaults_are_those_of_the_rooms_that_use_them() -> None:
     assert settings.limits == Limits()
     assert settings.journal_file_size == FILE_SIZE
     assert (settings.logs, settings.key, settings.in_flight) == (fields["logs"], fields["key"], fields["in_flight"])
+    assert settings.tail_memory == MEMORY
     assert settings.quick is fields["quick"] is True
     assert (settings.connections, settings.head_timeout, settings.stall_timeout, settings.idle_timeout) == Patience()
     assert (settings.host, settings.port, settings.data) == ("127.0.0.1", 8080, Path("data"))
@@ -81,6 +83,7 @@ EACH: dict[str, tuple[str, str, object]] = {  # as a flag or variable, as the fi
     "in_flight": ("2097152", "2097152", 2 * MIB),
     "quick": ("false", "false", False),
     "workers": ("2", "2", 2),
+    "tail_memory": ("0", "0", 0),
     "connections": ("9", "9", 9),
     "head_timeout": ("1", "1", 1),
     "stall_timeout": ("2", "2", 2),

@@ -31,6 +31,7 @@ Open = Callable[[Path, Journal, Fold], Store]
 
 STORES: dict[str, Open] = {  # the one table: add a backend here
     "tail": lambda directory, journal, fold: Tail(directory, journal.reader(), journal.first, fold),
+    "tail without memory": lambda directory, journal, fold: Tail(directory, journal.reader(), journal.first, fold, memory=0),
 }
 
 RECORDED = 1_795_000_000_000_000

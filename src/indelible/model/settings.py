@@ -148,6 +148,7 @@ SETTINGS = (
     ),
     Setting("quick", _flag, True, "BOOL", "Answer small plain requests below ASGI: the same answers, sooner.", _flag_text),
     Setting("workers", _whole(1, 64), 1, "COUNT", "Processes that prepare requests above 64 KiB; 1: this process alone."),
+    Setting("tail_memory", _size(0, 1 << 40), _GIB, "SIZE", "Kept mapped for readers; beyond it answers are slower.", size_text),
     Setting("connections", _whole(1, 1_000_000), 4096, "COUNT", "The most connections at once, above it 503."),
     Setting("head_timeout", _whole(1, 3600), 10, "SECONDS", "For a request's line and headers to come, then 408."),
     Setting("stall_timeout", _whole(1, 3600), 30, "SECONDS", "A body that brings less than 1 KiB/s for so long ends in 408."),

@@ -12,6 +12,7 @@ import pyarrow as pa
 from indelible.journal.port import Place, Reader
 from indelible.model.conflict import conflict_body
 from indelible.store.local.loader import Loaded
+from indelible.store.local.mapped import Mapped
 from indelible.store.port import Row
 
 SMALL = 4096  # journaled events
@@ -24,15 +25,22 @@ _SOME_HAVE = ("id.assigned", "time.assigned", "conflict", "conflict.source", "co
 class Chunk:
     """The entries between two places of the journal, oldest first. Immutable; readable for as long as someone holds it."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, mapped: Mapped) -> None:
         self.path = loaded.path
         self.start: Place = loaded.start
         self.next: Place = loaded.next
         self.indices = loaded.indices  # each log's next index at `start`
         self.indices_next = loaded.indices_next
         self.small = loaded.next.position - loaded.start.position < SMALL and loaded.octets < SMALL_BYTES
-        with pa.memory_map(loaded.path) if loaded.content is None else pa.BufferReader(loaded.content) as file:
-            self.entries: pa.RecordBatch = pa.ipc.open_file(file).get_batch(0)
+        self._mapped = mapped
+        self._kept: pa.RecordBatch | None = None  # what has no file, or will soon have none
+        if loaded.content is not None:
+            self._kept = pa.ipc.open_file(pa.BufferReader(loaded.content)).get_batch(0)
+
+    @property
+    def entries(self) -> pa.RecordBatch:
+        """A column for each path (columns.py), a row for each entry."""
+        return self._mapped.entries(self.path) if self._kept is None else self._kept
 
     def range(self, log: str) -> range:
         """The indices of this log that stand here."""
@@ -52,7 +60,9 @@ class Chunk:
 
     def forget(self) -> None:
         """Delete the file; those who still hold the chunk keep its pages."""
-        with suppress(FileNotFoundError):  # kept in memory
+        self._kept = self.entries
+        self._mapped.forget(self.path)
+        with suppress(FileNotFoundError):  # it had none
             os.unlink(self.path)
 
 

@@ -15,6 +15,7 @@ from indelible.model.query import Query
 from indelible.store.local import answers
 from indelible.store.local.chunk import Chunk
 from indelible.store.local.loader import Loaded, Task
+from indelible.store.local.mapped import MEMORY, Mapped
 from indelible.store.local.process import Loader, LoaderDied
 from indelible.store.port import Fold, Page, Row
 
@@ -32,13 +33,14 @@ class Tail:
 
     # TODO(segments): everything is tail: the whole journal is mapped and loaded anew by each process; sealed Parquet segments end that.
 
-    def __init__(self, directory: Path, reader: Reader, first: Place, fold: Fold) -> None:
-        """`first` is where the journal begins. Nothing is loaded until somebody asks."""
+    def __init__(self, directory: Path, reader: Reader, first: Place, fold: Fold, memory: int = MEMORY) -> None:
+        """`first` is where the journal begins. Nothing is loaded until somebody asks. `memory`: bytes of files kept mapped."""
         self.loader = Loader()
         self._directory = directory
         self._reader = reader
         self._first = first
         self._fold = fold
+        self._mapped = Mapped(memory)
         self._chunks: Chunks = ()
         self._loading: asyncio.Task[None] | None = None
         self._closed = False
@@ -120,7 +122,7 @@ class Tail:
 
     def _adopt(self, loaded: Loaded) -> None:
         replaced = [chunk for chunk in self._chunks[-1:] if chunk.start.position >= loaded.start.position]
-        self._chunks = (*self._chunks[: len(self._chunks) - len(replaced)], Chunk(loaded))
+        self._chunks = (*self._chunks[: len(self._chunks) - len(replaced)], Chunk(loaded, self._mapped))
         for chunk in replaced:
             chunk.forget()
 
