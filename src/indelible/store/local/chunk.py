@@ -52,7 +52,7 @@ class Chunk:
 
     def forget(self) -> None:
         """Delete the file; those who still hold the chunk keep its pages."""
-        with suppress(FileNotFoundError):  # kept in memory
+        with suppress(OSError):  # kept in memory, or on a disk that has become read-only
             os.unlink(self.path)
 
 
