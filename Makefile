@@ -1,6 +1,6 @@
 # Needs CPython 3.11 or later with venv, and make: nothing else (GNU make 3.81, as macOS has it, is enough).
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-peers todo archive lock clean
+.PHONY: help run test torture bench bench-peers todo archive lock clean
 unexport PYTHONPATH PYTHONHOME
 
 DIST ?= dist
@@ -35,6 +35,9 @@ test: $(DEV) ## all that CI runs: lint, format, types, tests (TESTS="tests/http 
 	.venv/bin/mypy
 	.venv/bin/python -m pytest $(TESTS)
 	@echo "make test took $$(( $$(date +%s) - $(START) )) s"
+
+torture: $(DEV) ## kill it at every point, cut its power, fail its disk (ROUNDS=300, MINUTES=10; SEED= repeats a run)
+	@PYTHONPATH=tests .venv/bin/python tests/torture/long.py
 
 bench: $(SERVER) ## how fast it is here (ARGS=)
 	.venv/bin/python -m bench $(ARGS)

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -37,20 +37,24 @@ class Server:
         """A process that may refuse to start."""
         command = [sys.executable, *self.command, "serve", "--data", str(self.data), "--port", str(self.port)]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("INDELIBLE_")}
-        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**clean, **self.variables})
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**clean, "INDELIBLE_RESERVE": "0", **self.variables})
 
     def start(self) -> None:
         """Return once it is ready."""
+        if not self.begin():
+            raise AssertionError("the server ended with {}: {}".format(*self.reap()))
+
+    def begin(self) -> bool:
+        """Whether it became ready; False if it has ended before that."""
         self.process = self.spawn()
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                assert self.process.stderr is not None
-                raise AssertionError(f"the server ended with {self.process.returncode}: {self.process.stderr.read()}")
+                return False
             try:
                 if self.get("/readyz")[0] == 200:
-                    return
-            except OSError:
+                    return True
+            except (OSError, HTTPException):
                 pass
             time.sleep(0.02)
         raise AssertionError(f"the server was not ready within {PATIENCE} s")
@@ -59,33 +63,41 @@ class Server:
         """SIGKILL: nothing is finished, nothing is closed."""
         assert self.process
         self.process.kill()
-        self._reap()
+        self.reap()
 
     def stop(self) -> tuple[int, str]:
         """SIGTERM; its exit status and what it said."""
         assert self.process
         self.process.send_signal(signal.SIGTERM)
-        return self._reap()
+        return self.reap()
 
-    def _reap(self) -> tuple[int, str]:
+    def reap(self) -> tuple[int, str]:
+        """Its exit status once it has ended, and what it said."""
         assert self.process
         _, said = self.process.communicate(timeout=PATIENCE)
         status, self.process = self.process.returncode, None
         return status, said
 
     def get(self, target: str) -> tuple[int, Any]:
+        status, answer = self.read(target)
+        return status, decode(answer)
+
+    def read(self, target: str) -> tuple[int, bytes]:
+        """As `get`, for an answer that is no JSON or is decoded by the caller."""
         return self._ask("GET", target)
 
     def post(self, lines: list[bytes]) -> tuple[int, Any]:
         """NDJSON; the status and the answer. Raises OSError if none came."""
-        return self._ask("POST", "/v1/events", b"".join(line + b"\n" for line in lines), {"Content-Type": "application/x-ndjson"})
+        body = b"".join(line + b"\n" for line in lines)
+        status, answer = self._ask("POST", "/v1/events", body, {"Content-Type": "application/x-ndjson"})
+        return status, decode(answer)
 
-    def _ask(self, method: str, target: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+    def _ask(self, method: str, target: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request(method, target, body, headers or {})
             answer = connection.getresponse()
-            return answer.status, decode(answer.read())
+            return answer.status, answer.read()
         finally:
             connection.close()
 

@@ -105,6 +105,49 @@ def test_nothing_is_loaded_until_somebody_asks(tmp_path: Path) -> None:
     asyncio.run(go())
 
 
+def test_a_stretch_of_which_nothing_became_an_entry_is_a_chunk_without_rows(tmp_path: Path) -> None:
+    """More than a small chunk holds, all sent before: the next load begins behind it."""
+
+    class Repeated(Everything):
+        def refusals(self, start: Position, stop: Position) -> Refusals:
+            return Refusals(frozenset(range(max(start, SMALL), min(stop, 2 * SMALL))))
+
+    async def go() -> None:
+        journal = open_file_journal(tmp_path, file_size=1 << 20)
+        tail = Tail(tmp_path / "tail", journal.reader(), journal.first, Repeated(journal))
+        for known in (SMALL, SMALL, SMALL + 1):
+            await append(journal, SMALL if known == SMALL else 1)
+            assert await tail.count(ALL) == known
+            assert len((await tail.page(ALL, None, SMALL + 2, 1 << 20)).rows) == known
+            assert [row.index for row in await tail.named("default", "e7")] == [7]
+        await tail.close()
+        await journal.close()
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("content", ["a directory that is not there", "a file in its place"])
+def test_what_the_disk_does_not_take_is_kept_in_memory_and_answers_are_the_same(tmp_path: Path, content: str) -> None:
+    """As on a disk that is full or read-only: reading goes on."""
+
+    async def go() -> None:
+        journal = open_file_journal(tmp_path, file_size=1 << 20)
+        cache = tmp_path / "cache"
+        if content == "a file in its place":
+            cache.touch()
+        tail = Tail(cache, journal.reader(), journal.first, Everything(journal))
+        if cache.is_dir():
+            cache.rmdir()
+        for count in (3, 5):
+            await append(journal, count)
+            assert [row.index for row in (await tail.page(ALL, None, 10, 1 << 20)).rows] == list(range(journal.end.position))[::-1]
+        assert not cache.is_dir()
+        await tail.close()
+        await journal.close()
+
+    asyncio.run(go())
+
+
 def test_what_an_earlier_process_left_is_wiped_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "tail").mkdir()
     (tmp_path / "tail" / "stale.arrow").write_bytes(b"stale")

@@ -62,7 +62,7 @@ class Chunk:
         """Delete the file; those who still hold the chunk keep its pages."""
         self._kept = self.entries
         self._mapped.forget(self.path)
-        with suppress(FileNotFoundError):  # it had none
+        with suppress(OSError):  # it had none, or the disk has become read-only
             os.unlink(self.path)
 
 

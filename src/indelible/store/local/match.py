@@ -16,7 +16,7 @@ from indelible.store.local.columns import LABELS, SEPARATOR
 def matching(chunk: Chunk, query: Query, indices: range) -> pa.BooleanArray | None:
     """True for each row that `query` means and whose index is in `indices`; None if there is none."""
     here = chunk.range(query.log)
-    if not here or here.start >= indices.stop or indices.start >= here.stop:
+    if not here or here.start >= indices.stop or indices.start >= here.stop:  # none where all were duplicates
         return None
     masks = [_of_log(chunk, query.log), _between(chunk, "time", query.since, query.until)]
     low = indices.start if indices.start > here.start else None

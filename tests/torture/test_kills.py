@@ -1,0 +1,20 @@
+"""The real service, killed at drawn points and moments under load: a short form of `make torture`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kills import FRESH, RUNNING, STARTING, Trail, moments
+from seeds import drawn
+
+
+def test_every_receipt_holds_after_each_of_several_kills(tmp_path: Path) -> None:
+    random = drawn("kills")
+    with Trail(tmp_path) as trail:
+        for points, many in ((FRESH, 2), (RUNNING, 5), (STARTING, 2), (RUNNING, 2)):
+            for point, when in random.sample(moments(points), many):
+                rule = point.rule(when, random)
+                print(trail.lives, rule, trail.life(random, rule))
+        for _ in range(2):
+            trail.life(random, None)
+        trail.end()
