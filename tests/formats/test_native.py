@@ -2,7 +2,7 @@ import json
 
 import pytest
 from hostile import events, good_events
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from indelible.errors import NotAnEvent, NotJSON, Refused, TooLarge, Unsupported
@@ -30,6 +30,7 @@ def test_the_elements_of_an_array_are_its_own_bytes(lines: list[bytes], space: l
 @given(st.lists(st.tuples(events(), st.sampled_from((b"\n", b"\r\n", b" \n", b"\n\n", b"\n \r\n"))), min_size=1, max_size=8))
 def test_each_filled_line_of_ndjson_is_an_event_to_be(rows: list[tuple[tuple[bytes, bool], bytes]]) -> None:
     body = b"".join(line + end for (line, _), end in rows)
+    assume(not body.startswith(b"\xef\xbb\xbf"))  # skipped before the first line, and there alone
     found = split(body, NDJSON, LIMITS)
     good, _, _ = strict.decode_each(found.lines, LIMITS)
     assert [place for place, _, _ in good] == [place for place, ((_, ok), _) in enumerate(rows) if ok]
