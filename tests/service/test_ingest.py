@@ -137,10 +137,21 @@ def test_gzip_is_inflated_member_by_member_and_the_limit_counts_what_comes_out(t
         assert_problem(await web.post(gzip.compress(ONE)[:-5], zipped), NotJSON, "too early")
         assert_problem(await web.post(ONE, zipped), NotJSON, "not gzip")
         assert_problem(await web.post(gzip.compress(b"\n" * 100_001), zipped), TooLarge, "100000")
+        assert_problem(await web.post(gzip.compress(b"\n") * 3 + gzip.compress(b"\n" * 100_001), zipped), TooLarge, "100000")
         assert (await web.post(gzip.compress(b" " * (100_000 - len(ONE)) + ONE), zipped)).status == 200
         assert_problem(await web.post(ONE, {**JSON, "content-encoding": "br"}), Unsupported, "br", "gzip")
 
     with_service(tmp_path, work, limits=Limits(batch_bytes=100_000))
+
+
+def test_a_gzip_body_of_very_many_members_is_too_large_before_they_are_looked_at(tmp_path: Path) -> None:
+    async def check(web: Web) -> None:
+        zipped = {**NDJSON, "content-encoding": "gzip"}
+        nothing = gzip.compress(b"", mtime=0)
+        assert_problem(await web.post(nothing * 800_000, zipped), TooLarge, "10000 members")  # took hours when each cost a copy of the rest
+        assert (await web.post(nothing * 9_998 + gzip.compress(ONE + b"\n"), zipped)).status == 201
+
+    with_service(tmp_path, check)
 
 
 def test_what_is_too_large_is_refused_by_its_length_or_as_soon_as_it_is(tmp_path: Path) -> None:

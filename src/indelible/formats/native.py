@@ -24,7 +24,6 @@ _OPEN, _CLOSE = {ord("{")}, {ord("}")}
 _FIRST, _LAST = itemgetter(0), itemgetter(-1)
 _BREAKS = bytes.maketrans(b"\r\n", b"  ")
 _FILLED = re.compile(rb"[^ \t\r\n][^\n]*")
-_SURROGATES = [b"\\u%c%c" % (d, half) for d in b"dD" for half in b"89abcdefABCDEF"]
 _BYTE = re.compile(r"\(byte ([0-9]+)\)")
 _GAP = re.compile(rb"[ \t\r\n,]*")
 _T = TypeVar("_T")
@@ -124,11 +123,8 @@ def _decoded(decoder: Decoder[_T], body: bytes) -> tuple[bytes, _T]:
 
 
 def _plain(body: bytes) -> bytes:
-    """The body with other escapes of the same length in place of those of surrogates."""
-    if b"\\ud" in body or b"\\uD" in body:
-        for escape in _SURROGATES:
-            body = body.replace(escape, b"\\u00")
-    return body
+    """The body with other escapes of the same length in place of those of surrogates, which begin with a d."""
+    return body.replace(b"\\ud", b"\\u0").replace(b"\\uD", b"\\u0")
 
 
 def _check_crowd(body: bytes, limits: Limits) -> None:

@@ -48,7 +48,7 @@ def faults_of(line: bytes, limits: Limits) -> list[Fault]:
         walk.value(event, _EVENT, At())
     if not any(_HALF in fault.detail for fault in walk.faults) and (lone := syntax.lone_surrogate(line)):
         walk.faults.append(Fault(f"at byte {lone[0]} stands {lone[1]}, {_HALF}", pointer="#"))
-    return walk.faults or _far_off(line)
+    return walk.faults or _far_off(line, event)
 
 
 def repeats(line: bytes) -> bool:
@@ -238,14 +238,14 @@ def _present(kind: inspect.Type) -> inspect.Type:
     return kind
 
 
-def _far_off(line: bytes) -> list[Fault]:
+def _far_off(line: bytes, event: Object) -> list[Fault]:
     """What the walk did not come to; nothing if the event is a good one."""
     try:
         _DECODER.decode(line)
     except (MsgspecError, ValueError, RecursionError) as error:
         return [Fault(f"not an event: {error}", pointer="#")]
-    if repeats(line):
+    if _repeats(event, _EVENT):
         return [Fault(f"beyond the first {_FAR} elements of a list a member {wording.TWICE}", pointer="#/targets")]
-    if holds_nul(line):
+    if _holds_nul(event, _EVENT):
         return [Fault(f"beyond the first {_FAR} elements of a list {wording.NUL}", pointer="#/targets")]
     return []

@@ -46,6 +46,8 @@ def decode(text: bytes, lines: list[bytes], limits: Limits, listed: int = LISTED
     events = clean(text, lines, limits)
     if events is not None:
         return events
+    if len(lines) == 1:
+        raise refused(_faults(lines[0], 0, limits), 1, 1)
     good, faults, total = decode_each(lines, limits, listed)
     if total:
         raise refused(faults, total, len(lines))
@@ -67,11 +69,11 @@ def decode_each(lines: list[bytes], limits: Limits, listed: int = LISTED) -> tup
             good += zip(range(start, start + len(some)), some, events, strict=True)
             continue
         for place, line in enumerate(some, start):
-            alone = clean(line + b"\n", [line], limits)
+            alone = clean(line + b"\n", [line], limits) if len(some) > 1 else None
             if alone is not None:
                 good.append((place, line, alone[0]))
             elif place - len(good) < listed:
-                faults += [Fault(fault.detail, place, fault.pointer) for fault in refusal.faults_of(line, limits) or [_UNSAID]]
+                faults += _faults(line, place, limits)
     return good, faults, len(lines) - len(good)
 
 
@@ -82,6 +84,10 @@ def refused(faults: Sequence[Fault], total: int, sent: int) -> NotAnEvent:
     else:
         detail = f"{total} of {sent} events are refused; the first, at index {faults[0].index}: {faults[0].detail}"
     return NotAnEvent(detail, tuple(faults), total)
+
+
+def _faults(line: bytes, place: int, limits: Limits) -> list[Fault]:
+    return [Fault(fault.detail, place, fault.pointer) for fault in refusal.faults_of(line, limits) or [_UNSAID]]
 
 
 def _check_count(lines: Sequence[bytes], limits: Limits) -> None:
