@@ -20,7 +20,7 @@ from bench.rows import Rows
 from bench.session import DATA, session
 
 SETTINGS = (
-    "settings  defaults of `indelible serve`, one process; uvicorn with uvloop and httptools; every receipt after its fdatasync",
+    "settings  defaults of `indelible serve` where a row says nothing else; uvicorn, uvloop, httptools; every receipt after its fdatasync",
     "load      events of 541 bytes, ids never sent before; loopback, keep-alive, a client waits for its answer before it sends again",
     "favours   compact ASCII JSON, which the strict checks pass at a glance; no TLS, key or gzip; no duplicates; a new trail",
     "against   the generator uses the same cores; its share stands in the table",

@@ -15,6 +15,7 @@ from bench.server import indelible_server, offered
 
 _FAR = 500_000_000  # a number that no other generator of a run comes to
 _EVENTS = 400_000_000  # more than any server takes before it is told to stop
+_TWO_WORKERS = ("--workers", "2")
 
 
 def batches(data: Path, scale: int) -> Rows:
@@ -32,7 +33,7 @@ def workers(data: Path, scale: int) -> Rows:
     """Batches of 1,000, prepared by two processes before the one that records; nothing where the server cannot do that."""
     if not offered("--workers"):
         return {}
-    with scratch(data) as folder, indelible_server(folder, "--workers", "2") as server:
+    with scratch(data) as folder, indelible_server(folder, *_TWO_WORKERS) as server:
         result = send(server, 1000, 4, 1_000_000 // scale)
         cpu = each(server.cpu(), result)
         confirm(server, result.acknowledged)
@@ -59,16 +60,17 @@ def singles(data: Path, scale: int) -> Rows:
 
 def beside(data: Path, scale: int) -> Rows:
     """Single events while one client sends the largest batches that are taken."""
-    with scratch(data) as folder, indelible_server(folder) as server:
-        with Sending(Shape(server.port, 10_000, 1, _EVENTS, _FAR)) as large:
-            small = send(server, 1, 64, 30_000 // scale)
-            result = large.stop()
-        confirm(server, small.acknowledged + result.acknowledged)
-    return {
-        "singles × 64 beside batches of 10,000": small.rate,
-        "singles, p99, beside batches of 10,000": small.p99,
-        "batches of 10,000 × 1 beside singles": result.rate,
-    }
+    rows: Rows = {}
+    for how, flags in {"": (), **({TWO: _TWO_WORKERS} if offered("--workers") else {})}.items():
+        with scratch(data) as folder, indelible_server(folder, *flags) as server:
+            with Sending(Shape(server.port, 10_000, 1, _EVENTS, _FAR)) as large:
+                small = send(server, 1, 64, 30_000 // scale)
+                result = large.stop()
+            confirm(server, small.acknowledged + result.acknowledged)
+        rows[f"singles × 64 beside batches of 10,000{how}"] = small.rate
+        rows[f"singles, p99, beside batches of 10,000{how}"] = small.p99
+        rows[f"batches of 10,000 × 1 beside singles{how}"] = result.rate
+    return rows
 
 
 def logs(data: Path, scale: int) -> Rows:

@@ -25,7 +25,7 @@ from bench.writing import scratch
 TARGET = 4.0  # times what the other reaches
 HANDMADE = Path(__file__).parent / "handmade"
 WORKERS = 2  # of uvicorn: the most that helps on two cores
-SHAPES = {BATCHES: (1000, 4, 200_000), SINGLES: (1, 64, 20_000)}
+SHAPES = {BATCHES: (1000, 4, 200_000), SINGLES: (1, 64, 15_000)}
 SETTINGS = (
     "indelible  defaults of `indelible serve`, one process; a receipt is its place in the log, after its fdatasync",
     f"handmade   FastAPI, uvicorn --workers {WORKERS}, asyncpg, PostgreSQL with its defaults (fsync on); COPY for a batch, five indexes",

@@ -63,6 +63,7 @@ def test_a_row_is_judged_by_its_median_and_shows_its_spread() -> None:
     assert row.split("  ")[0] == name
     for words in ("140,000", "90,000", "160,000", "≥ 170,000  MISSED", "0.35 of decode + 3 SHA-256"):
         assert words in row
+    assert "≥ 170,000  met" in report.table([{name: 170_000.0}], full=True)
 
 
 @pytest.mark.parametrize(

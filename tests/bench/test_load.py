@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
@@ -14,7 +15,7 @@ from stub_server import Answer, answered, created, stub
 
 from bench import generator
 from bench.client import Failed
-from bench.events import DIGITS, SIZE, Sheet, Slip, event
+from bench.events import DIGITS, SIZE, Sheet, Slip, actor_of, event, id_of, type_of
 from bench.load import Result, Run, Shape
 from indelible.formats import split
 from indelible.model import strict
@@ -28,6 +29,13 @@ def run(port: int, batch: int, connections: int, events: int, timeout: float, **
 @pytest.mark.parametrize("number", [0, 7, 999, 1000, 123_456_789, 10**DIGITS - 1])
 def test_every_event_has_the_size_that_is_told(number: int) -> None:
     assert len(event(number)) == SIZE
+
+
+def test_an_event_says_its_number_wherever_it_may_be_asked_for() -> None:
+    number = 123_456_789
+    sent = json.loads(event(number))
+    assert (sent["id"], sent["actor"]["id"], sent["type"]) == (id_of(number), actor_of(number), type_of(number))
+    assert (sent["time"], sent["targets"][0]["id"]) == ("2026-11-24T10:00:03.456789Z", "123456789")
 
 
 @pytest.mark.parametrize(("events", "lane"), [(1, 63), (10, 150), (100, 300), (1000, 0), (10_000, 0)])
