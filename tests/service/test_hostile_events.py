@@ -32,7 +32,7 @@ async def _through(data: Path, drawn: list[tuple[bytes, bool]]) -> None:
     async with serving(data) as web:
         body = b"".join(line + b"\n" for line, _ in drawn)
         answer = await web.post(body, NDJSON, "/v1/events?on_error=skip")
-        good = [line for line, ok in drawn if ok]
+        good = [line.replace(b"\r", b" ") for line, ok in drawn if ok]  # outside strings: inside one it is no JSON
         assert answer.status in ({200, 201, 409} if good else {422}), answer.body
         # What the log must hold: the first bytes of each (source, id), and each other body for one of them as a conflict.
         kept, seen = [], set[object]()

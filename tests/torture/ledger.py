@@ -64,7 +64,7 @@ def folded(frames: Iterable[Frame]) -> list[Entry]:
     entries: list[Entry] = []
     held: dict[tuple[str, str], dict[bytes, int]] = {}
     for frame in frames:
-        prepared = replayed(frame)
+        (prepared,) = replayed([frame])
         recorded = times.text(frame.recorded)
         for at, line in enumerate(prepared.lines):
             source, id = prepared.sources[at], prepared.ids[at]

@@ -40,7 +40,13 @@ class Chunk:
     @property
     def entries(self) -> pa.RecordBatch:
         """A column for each path (columns.py), a row for each entry."""
-        return self._mapped.entries(self.path) if self._kept is None else self._kept
+        if self._kept is None:
+            try:
+                return self._mapped.entries(self.path)
+            except FileNotFoundError:
+                if self._kept is None:  # not forgotten in this very moment
+                    raise
+        return self._kept
 
     def range(self, log: str) -> range:
         """The indices of this log that stand here."""
@@ -61,9 +67,9 @@ class Chunk:
     def forget(self) -> None:
         """Delete the file; those who still hold the chunk keep its pages."""
         self._kept = self.entries
-        self._mapped.forget(self.path)
         with suppress(OSError):  # it had none, or the disk has become read-only
             os.unlink(self.path)
+        self._mapped.forget(self.path)
 
 
 def body(known: dict[str, Any], reader: Reader) -> bytes:
