@@ -37,7 +37,7 @@ class _Head(Struct, gc=False):
     log: str
     count: int
     length: int = msgspec.field(name="bytes")
-    recorded: datetime
+    recorded: str
     writer: str
     dialect: str
     salts: bytes
@@ -118,13 +118,15 @@ def decode(buffer: bytes, at: int, start: int) -> Found | int:
     if end > len(buffer):
         return end - at
     text = buffer[stop:end]
-    digest = xxh3_128(line[:-_TAIL])
-    digest.update(text)
-    if digest.hexdigest() != head.checksum:
+    if xxh3_128_hexdigest(line[:-_TAIL] + text) != head.checksum:
         raise Broken("the frame's checksum does not hold")
     position = None if head.position is UNSET else head.position
     after = None if head.after is UNSET else head.after
-    return Found(_frame(head, text), start, start + stop - at, start + end - at, head.prev, head.safe, head.checksum, position, after)
+    try:
+        frame = _frame(head, text)
+    except (ValueError, TypeError):
+        raise Broken("the frame's line cannot be read") from None
+    return Found(frame, start, start + stop - at, start + end - at, head.prev, head.safe, head.checksum, position, after)
 
 
 def _head(line: bytes) -> _Head:
@@ -138,10 +140,14 @@ def _head(line: bytes) -> _Head:
 
 
 def _frame(head: _Head, text: bytes) -> Frame:
-    since = head.recorded - _EPOCH
-    recorded = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
     leaves = bytes.fromhex(head.leaves)
-    return Frame(head.log, head.count, text, recorded, head.writer, head.dialect, head.salts, leaves, head.ids, head.known)
+    return Frame(head.log, head.count, text, _micros(head.recorded), head.writer, head.dialect, head.salts, leaves, head.ids, head.known)
+
+
+@lru_cache(64)  # frames that became durable together often share it
+def _micros(recorded: str) -> int:
+    since = datetime.fromisoformat(recorded) - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 @lru_cache(1024)

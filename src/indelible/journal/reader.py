@@ -33,6 +33,7 @@ class FileReader:
 
     def frames(self, start: Place, stop: Position) -> Iterator[Placed]:
         """The frames from `start` up to the position `stop`, in order, each one whole. Raises Damaged with file and offset."""
+        place = start
         position, unit, offset = start
         prev = None if offset else seed(file_name(unit))
         while position < stop:
@@ -45,15 +46,17 @@ class FileReader:
                         found = tape.frame(offset)
                         if prev is not None and found.prev != prev:
                             raise Broken("the frame names another one before it")
-                        place = Place(position, unit, offset)
                         position, offset, prev = Position(position + found.frame.count), found.end, found.checksum
-                        yield Placed(place, found.text, found.frame, Place(position, unit, offset))
+                        after_it = Place(position, unit, offset)
+                        yield Placed(place, found.text, found.frame, after_it)
+                        place = after_it
                 except Broken as broken:
                     after = self._follower(unit)  # it may have been written while we read
                     if not after or after.length != offset:
                         raise damaged(tape.path, offset, str(broken)) from None
             if position < stop:
                 unit, offset, prev = unit + 1, 0, seed(file_name(unit + 1))
+                place = Place(position, unit, offset)
 
     def text(self, unit: int, offset: int, length: int) -> bytes:
         """`length` bytes at `offset` of file `unit`. Raises Damaged if they are gone."""

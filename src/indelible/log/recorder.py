@@ -183,13 +183,16 @@ class Recorder:
 def _runs(frames: Iterable[Placed]) -> Iterator[list[Placed]]:
     """Frames next to each other of one log and origin, as many as are worth a look together: a million small ones take half the time."""
     run: list[Placed] = []
-    size = 0
+    size, shared = 0, (0, "", "", "")
     for placed in frames:
-        if run and (size > SLICE or placed.frame.log != run[0].frame.log or origin_of(placed.frame) != origin_of(run[0].frame)):
+        frame = placed.frame
+        if run and (size > SLICE or (frame.recorded, frame.log, frame.writer, frame.dialect) != shared):
             yield run
             run, size = [], 0
+        if not run:
+            shared = frame.recorded, frame.log, frame.writer, frame.dialect
         run.append(placed)
-        size += len(placed.frame.text)
+        size += len(frame.text)
     if run:
         yield run
 
