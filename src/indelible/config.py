@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -18,6 +20,13 @@ from indelible.model.settings import BY_NAME, SETTINGS, Setting, is_loopback, si
 
 if TYPE_CHECKING:
     from indelible.http.service import Service
+    from indelible.journal.files import Files
+    from indelible.journal.port import Frame, Journal
+    from indelible.journal.rebuild import Rebuild
+    from indelible.journal.survey import Survey
+    from indelible.model.damage import Gap, Repair
+
+Progress = Callable[[int, int], None]
 
 FILE = Path("indelible.toml")  # read if it is there and no other file is named
 FILE_VARIABLE = "INDELIBLE_CONFIG"
@@ -52,6 +61,7 @@ class Settings(Struct, frozen=True):
     head_timeout: int
     stall_timeout: int
     idle_timeout: int
+    read_only: bool
     journal_file_size: int
     reserve: int
     origins: dict[str, str]
@@ -99,40 +109,75 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Setting
     return settings
 
 
-def compose(settings: Settings, progress: Callable[[str], None]) -> Service:
-    """The service with its backends, its journal read but not yet folded. May take long: `progress` gets lines to show meanwhile.
+def compose(settings: Settings, progress: Progress) -> Service:
+    """The service with its backends, its journal read but not yet folded. May take long: `progress` gets bytes read and in all.
 
-    Raises what `open_file_journal` does, and Misconfigured for a data directory that this process may not use.
+    Raises what `open_file_journal` and `open_snapshot` do, and Misconfigured for a data directory that this process may not use.
     """
     from indelible.http.service import Service
     from indelible.http.warden import Patience
     from indelible.journal.file import open_file_journal
+    from indelible.journal.snapshot import open_snapshot
+    from indelible.journal.timed import Timed
     from indelible.log.recorder import Recorder
     from indelible.log.workshop import Workshop
     from indelible.store.local.tail import Tail
 
-    said = 0
-
-    def read(done: int, total: int) -> None:
-        nonlocal said
-        if (tenths := 10 * done // total) > said:
-            said = tenths
-            progress(f"reading the journal: {10 * tenths} % of {total >> 20} MiB")
-
     # TODO(engines): one machine's disk; NATS JetStream, Redis Streams and MongoDB come behind the same two ports.
+    files = Timed()
+    journal: Journal
     try:
-        journal = open_file_journal(settings.data, file_size=settings.journal_file_size, reserve=settings.reserve, progress=read)
+        if settings.read_only:
+            journal, cache = open_snapshot(settings.data, files=files, progress=progress), None
+        else:
+            size, reserve = settings.journal_file_size, settings.reserve
+            journal = open_file_journal(settings.data, file_size=size, reserve=reserve, files=files, progress=progress)
+            cache = settings.data / "tail"
+        store = Tail(cache, journal.reader(), journal.first, recorder := Recorder(journal), settings.tail_memory)
     except OSError as error:
-        reason = f"{error.strerror} ({error.filename})"
-        hint = "let this process write there, or choose another directory"
-        raise Misconfigured(f"{settings.described('data')} and cannot be used: {reason}: {hint}") from error
-    recorder = Recorder(journal)
-    store = Tail(settings.data / "tail", journal.reader(), journal.first, recorder, settings.tail_memory)
-    workshop = Workshop(settings.workers) if settings.workers > 1 else None
-    patience = Patience(settings.connections, settings.head_timeout, settings.stall_timeout, settings.idle_timeout)
+        raise _unusable(settings, error) from error
     return Service(
-        journal, recorder, store, settings.logs, settings.limits, settings.key, settings.in_flight, patience, settings.quick, workshop
+        journal,
+        recorder,
+        store,
+        settings.logs,
+        settings.limits,
+        settings.key,
+        settings.in_flight,
+        Patience(settings.connections, settings.head_timeout, settings.stall_timeout, settings.idle_timeout),
+        settings.quick,
+        Workshop(settings.workers) if settings.workers > 1 and not settings.read_only else None,
+        settings.read_only,
+        files.syncs,
     )
+
+
+def repair(settings: Settings, write: bool, progress: Progress, files: Files | None = None) -> Repair:
+    """What is damaged in the data directory and, with `write`, what was made of it. Nothing else may use the directory meanwhile.
+
+    Raises what `repair_journal` does, and Misconfigured for a data directory that this process may not use.
+    """
+    from indelible.journal.repair import repair_journal
+    from indelible.log.rebuild import Logs, rebuild, wrong
+    from indelible.log.recorder import Recorder
+
+    def fill(built: Rebuild, seen: Survey, pieces: Iterable[Frame | Gap]) -> None:
+        recorder = Recorder(built.journal)
+        recorder.replay()
+        if recorder.damage:
+            raise recorder.damage
+        rebuild(recorder, built.write, pieces, Logs(seen.logs, set(settings.logs)), time_ns() // 1000, os.urandom)
+
+    try:
+        return repair_journal(settings.data, wrong, fill, write=write, file_size=settings.journal_file_size, files=files, progress=progress)
+    except OSError as error:
+        raise _unusable(settings, error) from error
+
+
+def _unusable(settings: Settings, error: OSError) -> Misconfigured:
+    reason = f"{error.strerror} ({error.filename})"
+    hint = "let this process write there, or choose another directory"
+    return Misconfigured(f"{settings.described('data')} and cannot be used: {reason}: {hint}")
 
 
 def _kubernetes(name: str, value: str) -> bool:

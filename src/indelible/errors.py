@@ -17,6 +17,7 @@ IndelibleError
 │   ├── NotAnEvent        422   JSON, but no event: faults say where and what would be right
 │   └── HeadTooLarge      431   the request's line and headers are over a limit
 ├── Busy                  503   try the same bytes again in `retry_after` seconds
+├── ReadOnly              503   this server only reads: another one takes the events
 ├── JournalFull           507   no space; reading goes on
 ├── JournalFailed     exit 74   a write or sync failed and the outcome is unknown: the process ends
 ├── Damaged           exit 65   the disk does not hold what was written: file, offset, the command that helps
@@ -169,6 +170,14 @@ class Busy(IndelibleError):
     name = "busy"
     title = "Too much is in flight"
     retry_after: ClassVar[int] = 1
+
+
+class ReadOnly(IndelibleError):
+    status = 503
+    exit_code = 75
+    name = "read-only"
+    title = "This server only reads"
+    retry_after: ClassVar[int] = 10
 
 
 class JournalFull(IndelibleError):

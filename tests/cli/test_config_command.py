@@ -49,5 +49,6 @@ def test_every_setting_but_the_key_is_a_flag_with_its_default_in_the_help(capsys
     assert run(["config", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     for setting in SETTINGS:
-        assert setting.flag is None or f"{setting.flag} {setting.form} {setting.meaning} [default: {setting.show(setting.default)}]" in text
+        flag = setting.flag if setting.switch else f"{setting.flag} {setting.form}"
+        assert setting.flag is None or f"{flag} {setting.meaning} [default: {setting.show(setting.default)}]" in text
     assert "--key" not in text

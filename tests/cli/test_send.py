@@ -179,7 +179,7 @@ def test_killed_in_the_middle_and_sent_again_the_real_service_holds_every_event_
         again = subprocess.run([*command, path], capture_output=True, text=True, check=True)
 
         assert 0 < kept <= 5000
-        assert service.get("/v1/count") == (200, {"count": 20_000})
+        assert service.get("/v1/count") == (200, {"count": 20_000, "complete": True})
     found = re.fullmatch(r"stored ([\d,]+), duplicates ([\d,]+), conflicts 0, refused 0\n", again.stdout)
     assert found
     new, known = (int(group.replace(",", "")) for group in found.groups())

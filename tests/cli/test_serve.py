@@ -35,7 +35,7 @@ def test_it_serves_with_the_settings_in_force_and_ends_clean(tmp_path: Path) -> 
     with subprocess.Popen([*COMMAND, *flags], stderr=subprocess.PIPE, text=True, env=environ(INDELIBLE_KEY="k" * 32)) as server:
         assert server.stderr
         try:
-            ready = server.stderr.readline()
+            start, ready = server.stderr.readline(), server.stderr.readline()
             url = re.search(r"http://127\.0\.0\.1:\d+", ready)
             assert url, ready
             with urlopen(Request(f"{url[0]}/v1/logs", headers={"Authorization": f"Bearer {'k' * 32}"}), timeout=30) as answer:
@@ -43,9 +43,13 @@ def test_it_serves_with_the_settings_in_force_and_ends_clean(tmp_path: Path) -> 
         finally:
             server.send_signal(signal.SIGTERM)
             rest = server.stderr.read()
-        assert (server.wait(), rest) == (0, "")
+        assert server.wait() == 0
+    said = [json.loads(line) for line in (start, ready, *rest.splitlines())]
+    assert [line["event"] for line in said] == ["start", "ready", "stop"]
+    assert {line["level"] for line in said} == {"info"}
+    assert said[1]["entries"] == {"default": 0, "second": 0}
     assert (tmp_path / "trail" / "journal").is_dir()
-    assert "k" * 32 not in ready
+    assert "k" * 32 not in start + ready + rest
 
 
 def test_an_open_address_without_a_key_is_refused_before_anything_is_made(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ EACH: dict[str, tuple[str, str, object]] = {  # as a flag or variable, as the fi
     "head_timeout": ("1", "1", 1),
     "stall_timeout": ("2", "2", 2),
     "idle_timeout": ("3", "3", 3),
+    "read_only": ("true", "true", True),
     "journal_file_size": ("1 GiB", "1073741824", 1 << 30),
     "reserve": ("0", "0", 0),
 }
@@ -146,6 +147,8 @@ WRONG = [
     ("event_bytes", "1023", "from 1 KiB to 255 MiB"),
     ("batch_bytes", "256 MiB", "from 1 KiB to 255 MiB"),
     ("header_characters", "4001", "from 36 to 4000"),
+    ("read_only", "yes", 'read_only is "yes" (flag --read-only): it must be true or false'),
+    ("read_only", "", "true or false"),
     ("journal_file_size", "1", "from 1 MiB to 16 GiB"),
 ]
 

@@ -16,7 +16,9 @@ from xxhash import xxh3_128_hexdigest
 from indelible.journal.frame import Found, decode, seed
 from indelible.log.prepare import replayed
 from indelible.model.conflict import conflict_entry
-from indelible.model.entry import Origin
+from indelible.model.damage import Gap, Head, damage_body, damage_in
+from indelible.model.entry import Origin, entries
+from indelible.model.event import Event
 from indelible.tree.merkle import Tree, leaf_hash
 from indelible.tree.policy import parse_policy
 from indelible.tree.tlogproof import parse_proof, verify_proof
@@ -40,7 +42,7 @@ def test_every_value_of_the_example_is_shown() -> None:
     assert list(SHOWN) == [
         *("sent", "body", "salt", "digest", "id-hash", "id", "header", "leaf"),
         *("second-body", "second-salt", "second-header", "second-leaf", "root"),
-        *("conflict-body", "conflict-header", "receipt", "record"),
+        *("conflict-body", "conflict-header", "damage-body", "damage-header", "damage-leaf", "receipt", "record"),
         *("vkey", "checkpoint", "proof-file", "policy", "frame"),
     ]
 
@@ -104,6 +106,24 @@ def test_a_conflict_commits_to_the_refused_event_and_to_the_entry_that_holds_its
     made = conflict_entry("crm", "café/7", 1, refused.encode(), bytes.fromhex(salt), Origin(1_795_478_400_000_042, "-", "any"))
     assert (made.id, made.leaf) == (header["id"], leaf_hash(SHOWN["conflict-header"].encode()))
     assert made.body.decode() == SHOWN["conflict-body"]
+
+
+def test_a_damage_commits_to_the_tree_before_it_and_is_the_root_of_the_next() -> None:
+    damage, header = json.loads(SHOWN["damage-body"])["data"], json.loads(SHOWN["damage-header"])
+    assert (damage["index"], damage["size"], b64decode(damage["root"]), damage["generation"]) == (1, 2, shown_bytes("root"), 1)
+    [salt] = re.findall(r"here of the salt ([0-9a-f]{32})", TEXT)
+    assert header["body"] == hashed(bytes.fromhex(salt), SHOWN["damage-body"])
+    assert SHOWN["damage-leaf"] == hashed(b"\0", SHOWN["damage-header"])
+    gap = Gap(damage["file"], damage["from"], damage["to"], True, "any")
+    assert damage_body(gap, Head(1, 2, shown_bytes("root"), 1)).decode() == SHOWN["damage-body"]
+    event, body, origin = (
+        [Event("indelible.damage", "indelible")],
+        SHOWN["damage-body"].encode(),
+        Origin(1_795_478_400_000_042, "-", "native"),
+    )
+    assert entries(event, [body], bytes.fromhex(salt), origin).leaves == [shown_bytes("damage-leaf")]
+    found = damage_in(body)
+    assert found and (found.file, found.lost, found.index) == ("00000001.journal", True, 1)
 
 
 def test_the_receipt_is_the_first_entrys() -> None:

@@ -10,6 +10,9 @@ from typing import Any
 from indelible.errors import IndelibleError
 from indelible.http.app import Door
 from indelible.http.service import Service
+from indelible.journal.port import Usage
+from indelible.log.generations import Generation, Trail
+from indelible.log.heard import Heard
 from indelible.model.query import Query
 from indelible.store.port import Page, Row
 
@@ -20,9 +23,27 @@ class FakeRecorder:
     folded: int = 0
     ready: bool = True
     failed: bool = False
+    complete: bool = True
+    damage: Any = None
+    heard: Heard = field(default_factory=Heard)
 
     def size(self, log: str) -> int:
         return self.sizes[log]
+
+    def generations(self, log: str) -> tuple[Generation, ...]:
+        return Trail().generations
+
+
+@dataclass
+class FakeJournal:
+    """Only says what room there is."""
+
+    used: Usage | None = field(default_factory=lambda: Usage(1000, 1 << 30, 1 << 20))
+
+    def usage(self) -> Usage:
+        if self.used is None:
+            raise OSError
+        return self.used
 
 
 class ListStore:
@@ -33,6 +54,11 @@ class ListStore:
         self.complete = complete
         self.asked: list[Query] = []
         self.raises: Exception | None = None
+        self.trouble = ""
+        self.retried = 0
+
+    def retry(self) -> None:
+        self.retried += 1
 
     def _matching(self, query: Query) -> list[Row]:
         self.asked.append(query)
@@ -141,10 +167,16 @@ class Server:
         return Answer(sent[0]["status"], pairs, b"".join(message.get("body", b"") for message in sent[1:]))
 
 
-def server(rows: list[Row] | None = None, key: str | None = None, logs: tuple[str, ...] = ("default",), complete: bool = True) -> Server:
+def server(
+    rows: list[Row] | None = None,
+    key: str | None = None,
+    logs: tuple[str, ...] = ("default",),
+    complete: bool = True,
+    read_only: bool = False,
+) -> Server:
     store = ListStore(rows or [], complete)
     recorder = FakeRecorder({log: sum(row.log == log for row in store.rows) for log in logs}, len(store.rows))
-    service = Service(None, recorder, store, logs, key=key)  # type: ignore[arg-type]
+    service = Service(FakeJournal(), recorder, store, logs, key=key, read_only=read_only)  # type: ignore[arg-type]
     ingest = FakeIngest()
     return Server(store, recorder, ingest, service, Door(service, ingest))
 

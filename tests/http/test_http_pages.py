@@ -14,8 +14,9 @@ from indelible import errors
 from indelible.errors import Busy, IndelibleError, JournalFailed, NotFound
 from indelible.http.about.meanings import BY_NAME, MEANINGS
 from indelible.http.app import routes
-from indelible.http.metrics import BUCKETS, Metrics
+from indelible.http.metrics import Metrics
 from indelible.http.problems import Problem
+from indelible.model.durations import BUCKETS
 from indelible.model.query import FIELDS
 
 PAGES = ("/", "/docs", "/problems/conflict")
@@ -142,9 +143,12 @@ def test_every_problem_that_http_gives_has_its_page() -> None:
     assert Problem.__struct_fields__[:5] == ("type", "title", "status", "detail", "errors")
 
 
+READY = {"status": "ready", "checks": {"replayed": "ok", "journal": "ok", "loader": "ok"}}
+
+
 def test_health_and_readiness_are_two_questions() -> None:
     web = server()
-    assert (web.ask("/healthz").json, web.ask("/readyz").json) == ({"status": "up"}, {"status": "ready"})
+    assert (web.ask("/healthz").json, web.ask("/readyz").json) == ({"status": "up"}, READY)
     web.recorder.ready = False
     assert web.ask("/healthz").status == 200
     answer = web.ask("/readyz")
@@ -187,7 +191,7 @@ def test_a_wait_falls_into_the_first_bucket_that_holds_it() -> None:
     made = Metrics()
     for bound in BUCKETS:
         made.recorded(1, 0, 0, 0, 0, bound)
-    assert made.waits == [1] * len(BUCKETS) + [0]
+    assert made.waits.counts == [1] * len(BUCKETS) + [0]
 
 
 def test_the_written_interface_names_every_route_problem_and_status() -> None:

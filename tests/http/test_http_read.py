@@ -32,8 +32,8 @@ def test_answers_have_the_shapes_that_the_interface_names() -> None:
     page = decode(web.ask("/v1/events").body, type=answers.Events, strict=True)
     assert [event.record.index for event in page.events] == [1, 0]
     assert decode(web.ask("/v1/events/id-0").body, type=answers.Kept).record.id == "id-0"
-    assert web.ask("/v1/count").json == {"count": 2}
-    assert web.ask("/v1/logs").json == {"logs": [{"name": "default", "size": 2}]}
+    assert web.ask("/v1/count").json == {"count": 2, "complete": True}
+    assert web.ask("/v1/logs").json == {"logs": [{"name": "default", "size": 2}], "complete": True}
 
 
 def test_following_next_gives_each_event_once_while_others_arrive() -> None:
@@ -147,7 +147,7 @@ def test_what_is_not_there_is_a_404_that_says_what_is() -> None:
 def test_each_log_answers_for_itself() -> None:
     web = server([row(0), row(0, log="billing", id="b")], logs=("default", "billing"))
     assert [event["record"]["id"] for event in web.ask("/v1/logs/billing/events").json["events"]] == ["b"]
-    assert web.ask("/v1/logs/billing/count").json == {"count": 1}
+    assert web.ask("/v1/logs/billing/count").json == {"count": 1, "complete": True}
     assert_problem(web.ask("/v1/events/b"), NotFound)
     assert web.ask("/v1/logs/billing/events/b").status == 200
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from indelible.errors import Damaged, NotAnEvent, TooLarge
+from indelible.errors import NotAnEvent, TooLarge
 from indelible.formats.lines import Lines
 from indelible.log import prepare as module
-from indelible.log.prepare import Prepared, Terms, prepare, replayed
+from indelible.log.prepare import Forged, Prepared, Terms, prepare, replayed
 from indelible.model import refusal
 from indelible.model.entry import derived_id
 from indelible.model.event import Limits
@@ -95,7 +95,7 @@ def test_a_frame_whose_events_were_changed_and_checksum_made_anew_is_damage() ->
     ):
         beside = [[frame, changed], [changed, frame]] if changed.recorded == frame.recorded else []
         for frames in ([changed], *beside):
-            with pytest.raises(Damaged):
+            with pytest.raises(Forged):
                 replayed(frames)
 
 

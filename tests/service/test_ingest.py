@@ -61,7 +61,7 @@ def test_an_array_and_lines_even_of_one_are_answered_by_counts_first(tmp_path: P
             assert answer.status == 201
             assert list(answer.json) == ["stored", "duplicates", "conflicts", "refused", "receipts", "errors"]
             assert answer.json["stored"] == len(answer.json["receipts"])
-        assert (await web.get("/v1/logs")).json == {"logs": [{"name": "default", "size": 4}]}
+        assert (await web.get("/v1/logs")).json == {"logs": [{"name": "default", "size": 4}], "complete": True}
 
     with_service(tmp_path, work)
 
@@ -106,7 +106,7 @@ def test_one_bad_event_refuses_the_request_and_skip_stores_the_others(tmp_path: 
         body = b"[%b,%b,%b]" % (ONE, BAD, TWO)
         problem = assert_problem(await web.post(body), NotAnEvent, "1 of 3")
         assert [(fault["index"], fault["pointer"]) for fault in problem["errors"]] == [(1, "#/source")]
-        assert (await web.get("/v1/count")).json == {"count": 0}
+        assert (await web.get("/v1/count")).json == {"count": 0, "complete": True}
         skipped = await web.post(body, target="/v1/events?on_error=skip")
         assert skipped.status == 200
         assert (skipped.json["stored"], skipped.json["refused"]) == (2, 1)
@@ -235,7 +235,7 @@ def test_a_full_disk_is_507_and_writing_goes_on_when_there_is_room(tmp_path: Pat
             answer = await web.post(ONE)
             assert_problem(answer, JournalFull)
             assert int(answer.headers["retry-after"]) >= 1
-            assert (await web.get("/v1/count")).json == {"count": 0}
+            assert (await web.get("/v1/count")).json == {"count": 0, "complete": True}
         assert (await web.post(ONE)).status == 201
 
     with_service(tmp_path, work)
@@ -264,7 +264,7 @@ def test_each_log_has_its_own_indexes_and_others_do_not_exist(tmp_path: Path) ->
             answer = await web.post(ONE, target=f"/v1/logs/{log}/events")
             assert (answer.status, answer.json["log"], answer.json["index"]) == (201, log, 0)
         assert (await web.post(ONE, target="/v1/logs/us/events")).status == 404
-        assert (await web.get("/v1/logs/eu/count")).json == {"count": 1}
+        assert (await web.get("/v1/logs/eu/count")).json == {"count": 1, "complete": True}
 
     with_service(tmp_path, work, logs=("default", "eu"))
 
@@ -274,7 +274,7 @@ def test_an_acknowledged_event_is_in_the_very_next_answer(tmp_path: Path) -> Non
         async def write(name: int) -> None:
             for place in range(10):
                 assert (await web.post(b'{"type":"t","source":"s%d","id":"%d"}' % (name, place))).status == 201
-                assert (await web.get(f"/v1/count?source=s{name}")).json == {"count": place + 1}
+                assert (await web.get(f"/v1/count?source=s{name}")).json == {"count": place + 1, "complete": True}
                 assert (await web.get(f"/v1/events?source=s{name}&limit=1")).json["events"][0]["id"] == str(place)
 
         await asyncio.gather(*map(write, range(5)))

@@ -126,7 +126,7 @@ def test_told_to_end_it_finishes_what_is_in_flight_and_ends_with_zero(tmp_path: 
         assert idle.recv(1) == b""
         assert service.reap()[0] == 0
         service.start()
-        assert service.get("/v1/count")[1] == {"count": 1}
+        assert service.get("/v1/count")[1] == {"count": 1, "complete": True}
         assert service.stop()[0] == 0
 
 

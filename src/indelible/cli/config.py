@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
@@ -24,12 +24,28 @@ Examples:
 def flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give `command` --config and a flag for each setting but the secret ones: keyword arguments, texts or None."""
     rows = sorted(SETTINGS, key=lambda setting: FIRST.index(setting.name) if setting.name in FIRST else len(FIRST))
-    for setting in reversed(rows):
-        if setting.flag:
-            kind = click.Path() if setting.form == "DIR" else click.STRING  # a shell completes paths
-            command = click.option(setting.flag, setting.name, metavar=setting.form, type=kind, help=_help(setting))(command)
-    file = f"A TOML file with settings.  [variable {config.FILE_VARIABLE}; {config.FILE} if it is there]"
-    return click.option("--config", metavar="FILE", type=click.Path(), help=file)(command)
+    return flags_of(rows)(command)
+
+
+def flags_of(rows: Sequence[Setting]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The same for some of the settings."""
+
+    def give(command: Callable[..., Any]) -> Callable[..., Any]:
+        for setting in reversed(rows):
+            if setting.flag:
+                command = click.option(setting.flag, setting.name, help=_help(setting), **_kind(setting))(command)
+        return click.option("--config", metavar="FILE", type=click.Path(), help=_FILE)(command)
+
+    return give
+
+
+def _kind(setting: Setting) -> dict[str, Any]:
+    if setting.switch:
+        return {"flag_value": "true", "default": None, "type": click.STRING}
+    return {"metavar": setting.form, "type": click.Path() if setting.form == "DIR" else click.STRING}  # a shell completes paths
+
+
+_FILE = f"A TOML file with settings.  [variable {config.FILE_VARIABLE}; {config.FILE} if it is there]"
 
 
 def _help(setting: Setting) -> str:

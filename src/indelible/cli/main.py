@@ -19,12 +19,14 @@ COMMANDS = {  # name: its help in one line; the command is `command` in cli/<nam
     "send": "Send events from files or standard input.",
     "events": "Show the events that match, newest first.",
     "count": "Count the events that match.",
+    "status": "Show how a server is doing.",
+    "repair": "Show what is damaged in a data directory, and make it whole.",
     "demo": "Run a shop of twelve services that sends its trail.",
     "completion": "Print the script that completes commands in a shell.",
 }
 EXITS = {
     0: "done",
-    1: "something went wrong inside, or `demo` found a difference",
+    1: "something went wrong inside, the server is not ready, its answer is not complete, or `demo` found a difference",
     64: "a command, flag or filter that does not exist or cannot be read",
     65: "the events were refused, the data directory is damaged, or a proof does not hold",
     69: "no server answers, or the server's packages are not installed",

@@ -15,6 +15,7 @@ from typing import TypeVar
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
+from msgspec import Raw
 from msgspec.structs import replace
 
 from indelible.client import answers
@@ -25,6 +26,7 @@ from indelible.errors import BadParameter, Conflict, NotAnEvent
 
 T = TypeVar("T")
 Filters = Iterable[tuple[str, str]]  # parameters of GET /v1/events (docs/http-api.md, Filters); a name twice is OR
+_SHORT = "some of the range could not be read: these are not all events that match"
 _NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
@@ -99,8 +101,19 @@ class Client:
         return replace(batch, errors=[*batch.errors, *answers.conflicts(batch.receipts)]) if batch.conflicts else batch
 
     def count(self, filters: Filters = ()) -> int:
-        """How many events match. Raises BadParameter."""
-        return self._ask("GET", _target("/count", filters), Count).count
+        """How many events match. Warns (RuntimeWarning) if some of the range could not be read. Raises BadParameter."""
+        found = self.counted(filters)
+        if not found.complete:
+            warnings.warn(_SHORT, RuntimeWarning, stacklevel=2)
+        return found.count
+
+    def counted(self, filters: Filters = ()) -> Count:
+        """The same, with whether all was read. Raises BadParameter."""
+        return self._ask("GET", _target("/count", filters), Count)
+
+    def status(self) -> bytes:
+        """How the server is doing, as it says it (docs/http-api.md, Status): JSON."""
+        return bytes(self._ask("GET", "/v1/status", Raw, root=""))
 
     def events(self, filters: Filters = ()) -> Iterator[bytes]:
         """All events that match, newest first, each as its own bytes with `record` in front; fetched as they are taken.
@@ -112,7 +125,7 @@ class Client:
             yield from map(bytes, page.events)
             complete = complete and page.complete
         if not complete:
-            warnings.warn("some of the range could not be read: these are not all events that match", RuntimeWarning, stacklevel=2)
+            warnings.warn(_SHORT, RuntimeWarning, stacklevel=2)
 
     def pages(self, filters: Filters = ()) -> Iterator[Page]:
         """The same, page by page. `limit` among the filters is the size of a page, `cursor` the place to begin."""
@@ -128,12 +141,21 @@ class Client:
         """One page. Raises BadParameter."""
         return self._ask("GET", _target("/events", filters), Page)
 
-    def _ask(self, method: str, target: str, kind: type[T], body: bytes | None = None, headers: dict[str, str] | None = None) -> T:
+    def _ask(
+        self,
+        method: str,
+        target: str,
+        kind: type[T],
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        root: str | None = None,
+    ) -> T:
+        target = (self._root if root is None else root) + target
         patience = Patience(self._patience, self._now, self._pause)
         while True:
             wait = 0.0
             try:
-                answer = self._connection.exchange(method, self._root + target, body, headers or {}, patience.step())
+                answer = self._connection.exchange(method, target, body, headers or {}, patience.step())
                 if not retried(answer.status):
                     return answers.read(answer, kind, self._connection.url)
                 why, wait = answers.seen(answer), seconds(answer.retry_after)

@@ -46,7 +46,10 @@ class Page(Struct, frozen=True):
 
 
 class Count(Struct, frozen=True):
+    """`complete` is False when some of the range could not be read: then there may be more."""
+
     count: int
+    complete: bool = True
 
 
 class Problem(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from indelible.errors import Fault
 from indelible.model.event import Event
@@ -42,9 +42,10 @@ class Events(Struct, frozen=True):
 
 
 class Count(Struct, frozen=True):
-    """How many entries match."""
+    """How many entries match. `complete` is false when some of the range could not be read: then there may be more."""
 
     count: int
+    complete: bool
 
 
 class Log(Struct, frozen=True):
@@ -55,12 +56,97 @@ class Log(Struct, frozen=True):
 
 
 class Logs(Struct, frozen=True):
-    """The logs that this server is configured for; no others exist."""
+    """The logs that this server is configured for; no others exist. `complete` is false when some could not be read: they may be larger."""
 
     logs: list[Log]
+    complete: bool
 
 
 class Health(Struct, frozen=True):
-    """`up`: the process answers. `ready`: the journal is replayed and writes are taken."""
+    """`up`: the process answers."""
 
     status: str
+
+
+class Ready(Struct, frozen=True):
+    """`ready`, and the checks that hold, each `ok`."""
+
+    status: str
+    checks: dict[str, str]
+
+
+class Disk(Struct, frozen=True):
+    """Bytes: what the journal holds, what is free, and what an hour adds at the rate of this process or of its last day.
+
+    `per_hour` is null in the first minute, `hours_left` while nothing is added.
+    """
+
+    journal: int
+    free: int
+    per_hour: int | None
+    hours_left: float | None
+
+
+class NotTaken(Struct, frozen=True):
+    """So many events (or requests, where no event could be told from another) were refused since the start, by reason and source."""
+
+    reason: str
+    source: str
+    count: int
+
+
+class LastEvent(Struct, frozen=True):
+    """The newest entry of a source; `time` is when it was recorded."""
+
+    log: str
+    source: str
+    time: str
+    index: int
+
+
+class LogTree(Struct, frozen=True):
+    """A generation of a log's tree: `size` leaves, the first of which is the entry at index `start`; `root` in base64.
+
+    `since` is when the damage event was recorded that begins it; null for the first.
+    """
+
+    generation: int
+    start: int
+    size: int
+    root: str
+    since: str | None
+
+
+class Void(Struct, frozen=True):
+    """Receipts for this index or a higher one, recorded before that time, no longer hold: their events are lost or have another index."""
+
+    index: int = field(name="from")
+    before: str
+
+
+class LogStatus(Struct, frozen=True):
+    name: str
+    size: int
+    trees: list[LogTree]
+    void: list[Void]
+
+
+class ServerStatus(Struct, frozen=True):
+    """How the server is doing. `ready` says for `read` and `write` what /readyz would: `ok`, or which check fails.
+
+    `position` counts the events journaled and folded. `fsync_p99` is in seconds, of the latest 1,024 syncs; null where there was none.
+    `damage` is where a server that only reads had to stop. `sources` are at most the 1,000 heard of last, newest first.
+    """
+
+    version: str
+    started: str
+    ready: dict[str, str]
+    read_only: bool
+    complete: bool
+    damage: str | None
+    position: int
+    disk: Disk | None
+    fsync_p99: float | None
+    refused: list[NotTaken]
+    sources: list[LastEvent]
+    logs: list[LogStatus]

@@ -13,8 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from indelible.errors import NotAllowed, NotFound
-from indelible.http import health, problems, read
+from indelible.errors import IndelibleError, JournalFull, NotAllowed, NotAnEvent, NotFound
+from indelible.http import health, problems, read, status
 from indelible.http.about import pages
 from indelible.http.auth import Gate
 from indelible.http.ingest import Ingest
@@ -45,6 +45,7 @@ def routes() -> list[Route]:
     return [
         *(Route(f"{start}{path}", to, methods=[method]) for start in ("/v1", "/v1/logs/{log}") for path, to, method in of_a_log),
         Route("/v1/logs", read.logs),
+        Route("/v1/status", status.status),
         Route("/v1/logs/{log}/entries/{index}", read.entry),
         Route("/", pages.home),
         Route("/docs", pages.docs),
@@ -71,6 +72,7 @@ class Door:
 
     def __init__(self, service: Service, ingest: Ingest) -> None:
         self._metrics = service.metrics
+        self._refusals = service.refusals
         self.check = Gate(service.key).check
         self.ingest = ingest
         self.posts = {f"/v1/logs/{log}/events".encode(): log for log in service.logs}
@@ -94,9 +96,18 @@ class Door:
                 await self.ingest(scope, receive, send)
                 return
         except Exception as error:
-            await self._answer(problems.response(problems.translated(error, scope)), scope, receive, send)
+            ours = problems.translated(error, scope)
+            if scope["method"] == "POST":
+                self._not_taken(ours)
+            await self._answer(problems.response(ours), scope, receive, send)
             return
         await self._ask(scope, path.decode("latin-1"), receive, send)
+
+    def _not_taken(self, error: IndelibleError) -> None:
+        if not isinstance(error, NotAnEvent):  # those are counted one by one, where their lines are known
+            self._refusals.request(error)
+        if isinstance(error, JournalFull):
+            self._metrics.full = True
 
     async def _ask(self, scope: Scope, path: str, receive: Receive, send: Send) -> None:
         """Everything but the write path. Routes match the raw path: a %2F ends no segment, and handlers decode once."""

@@ -6,9 +6,11 @@ from msgspec.json import encode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from indelible.errors import Busy, JournalFailed
-from indelible.http.answers import Health
+from indelible.errors import BadParameter, Fault
+from indelible.http.answers import Health, Ready
+from indelible.http.checks import FOR, checks
 from indelible.http.metrics import CONTENT_TYPE
+from indelible.http.read import parameters
 from indelible.http.service import Service
 
 
@@ -18,13 +20,13 @@ async def healthz(request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """The journal is replayed and takes events: send it none while it is not ready. Raises Busy or JournalFailed."""
-    service: Service = request.app.state.service
-    if service.recorder.failed:
-        raise JournalFailed("a write failed: this process is about to end")
-    if not service.recorder.ready:
-        raise Busy("the journal is being replayed")
-    return Response(encode(Health("ready")), media_type="application/json")
+    """Whether it answers questions, or with ?for=write whether it takes events. Raises what the first check says that fails."""
+    pairs = parameters(request.scope["query_string"])
+    if pairs not in ([], *([("for", purpose)] for purpose in FOR)):
+        detail = "only for=read or for=write may stand here"
+        raise BadParameter(detail, (Fault(detail, parameter=pairs[0][0][:80]),))
+    holding = checks(request.app.state.service, pairs[0][1] if pairs else "read")
+    return Response(encode(Ready("ready", holding)), media_type="application/json")
 
 
 async def metrics(request: Request) -> Response:
@@ -32,5 +34,9 @@ async def metrics(request: Request) -> Response:
     service: Service = request.app.state.service
     recorder = service.recorder
     sizes = {log: recorder.size(log) for log in service.logs}
-    text = service.metrics.text(recorder.folded, recorder.ready and not recorder.failed, sizes)
+    try:
+        usage = service.journal.usage()
+    except OSError:
+        usage = None
+    text = service.metrics.text(recorder.folded, recorder.ready and not recorder.failed, sizes, service.syncs, usage)
     return Response(text, headers={"Content-Type": CONTENT_TYPE})

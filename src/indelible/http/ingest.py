@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Sequence
 from time import perf_counter, time_ns
 from types import TracebackType
 from typing import NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
-from indelible.errors import BadParameter, Busy, Fault, JournalFailed, NotAnEvent, NotJSON, TooLarge, Unsupported
+from indelible.errors import BadParameter, Busy, Fault, JournalFailed, NotAnEvent, NotJSON, ReadOnly, Refused, TooLarge, Unsupported
 from indelible.formats import split
 from indelible.http import receipts
 from indelible.http.service import Service
@@ -19,6 +20,7 @@ from indelible.log.together import Together
 from indelible.model.event import Limits
 
 KEY_CHARACTERS = 256  # of an Idempotency-Key
+_SEEN = 1 << 20  # bytes of a body in which the senders of refused events are looked up
 _LARGE = 64 << 10  # bytes above which preparing is worth another process
 _PACKED = 1 << 10  # bytes, a thousand times as many inflated, above which inflating would keep the event loop from others
 _MEMBERS = 10_000  # of a gzip body: 20 bytes can make one
@@ -48,6 +50,8 @@ class Ingest:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         service = self._service
+        if service.read_only:
+            raise ReadOnly("this server was started with --read-only: send the same bytes again once one that writes is back")
         if service.recorder.failed:
             raise JournalFailed("a write failed: this process is about to end")
         if not service.recorder.ready:
@@ -72,9 +76,12 @@ class Ingest:
             prepared, single = await self._prepared(body, asked, log)
         except NotAnEvent as error:
             metrics.refused(error.total)
+            service.refusals.events(error.faults, error.total, _sent(body, asked, service.limits))
             raise
         begun = perf_counter()
         recorded = await service.recorder.record(prepared)
+        if prepared.refused:
+            service.refusals.events(prepared.faults, prepared.refused, _sent(body, asked, service.limits))
         counts = receipts.counts(recorded)
         metrics.recorded(*counts, prepared.refused, len(prepared.frame.text), perf_counter() - begun)
         return receipts.of_one(recorded) if single else receipts.of_batch(recorded, *counts)
@@ -166,6 +173,14 @@ def _asked(scope: Scope, limits: Limits) -> Asked:
         elif name == b"idempotency-key":
             key = _key(value, key)
     return Asked(content_type, gzip, key, bool(scope["query_string"]) and _skips(scope["query_string"]))
+
+
+def _sent(body: bytes, asked: Asked, limits: Limits) -> Sequence[bytes]:
+    """The events of a body of which some were refused, to see who sent them; none of a large one, which would cost others their turn."""
+    try:
+        return split(body, asked.content_type, limits).lines if len(body) <= _SEEN else ()
+    except Refused:  # such as an empty batch
+        return ()
 
 
 def _is_gzip(value: bytes) -> bool:

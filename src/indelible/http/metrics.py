@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
-BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5)
-"""Upper bounds in seconds: an fdatasync takes 0.1 ms on a good disk and half a second on a bad day."""
+from indelible.journal.port import Usage
+from indelible.model.durations import Durations
 
 RESULTS = ("stored", "duplicate", "conflict", "refused")
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -24,8 +23,8 @@ class Metrics:
         self.events = dict.fromkeys(RESULTS, 0)
         self.octets = 0
         self.turned_away = 0
-        self.waits = [0] * (len(BUCKETS) + 1)
-        self.waited = 0.0
+        self.waits = Durations()
+        self.full = False  # whether the last write found no room
 
     def answered(self, status: int) -> None:
         """An answer of this status was sent."""
@@ -43,33 +42,38 @@ class Metrics:
         events["conflict"] += conflicts
         events["refused"] += refused
         self.octets += octets
-        self.waits[bisect_left(BUCKETS, seconds)] += 1
-        self.waited += seconds
+        self.waits.add(seconds)
+        self.full = False
 
     def refused(self, events: int) -> None:
         """These events were refused at the door, and nothing of their request was journaled."""
         self.events["refused"] += events
 
-    def text(self, position: int, ready: bool, sizes: Mapping[str, int]) -> str:
+    def text(self, position: int, ready: bool, sizes: Mapping[str, int], syncs: Durations, usage: Usage | None) -> str:
         """The Prometheus text format, 0.0.4. `position` is the journal's, `sizes` are entries by the name of a configured log."""
+        disk = usage and [("", usage.free)]
         lines = [
             *_family("answers_total", "counter", "HTTP answers by class of status.", _answers(self.answers)),
             *_family("events_total", "counter", "Events by what became of them.", _labelled("result", self.events)),
             *_family("event_bytes_total", "counter", "Bytes of event bodies that were journaled.", [("", self.octets)]),
             *_family("turned_away_total", "counter", "Requests refused because others took all the room.", [("", self.turned_away)]),
-            *_family("receipt_seconds", "histogram", "Wait from a prepared request to its receipt, the sync included.", self._waits()),
+            *_family("receipt_seconds", "histogram", "From a prepared request to its receipt, the sync included.", _histogram(self.waits)),
+            *_family("fsync_seconds", "histogram", "The journal's syncs, each of which a group of receipts waits for.", _histogram(syncs)),
+            *_family("disk_free_bytes", "gauge", "Room that the file system of the data directory has left.", disk or ()),
+            *_family("journal_bytes", "gauge", "Bytes of the journal, without padding.", [("", usage.held)] if usage else ()),
             *_family("journal_position", "gauge", "Events journaled and folded, duplicates included.", [("", position)]),
             *_family("ready", "gauge", "1 once the journal was replayed.", [("", int(ready))]),
             *_family("log_entries", "gauge", "Entries in a log.", _labelled("log", sizes)),
         ]
         return "\n".join(lines) + "\n"
 
-    def _waits(self) -> Iterable[tuple[str, float]]:
-        sums = list(accumulate(self.waits))
-        for bound, below in zip((*map(str, BUCKETS), "+Inf"), sums, strict=True):
-            yield f'_bucket{{le="{bound}"}}', below
-        yield "_sum", round(self.waited, 6)
-        yield "_count", sums[-1]
+
+def _histogram(durations: Durations) -> Iterable[tuple[str, float]]:
+    sums = list(accumulate(durations.counts))
+    for bound, below in zip((*map(str, durations.buckets), "+Inf"), sums, strict=True):
+        yield f'_bucket{{le="{bound}"}}', below
+    yield "_sum", round(durations.total, 6)
+    yield "_count", sums[-1]
 
 
 def _family(name: str, kind: str, about: str, samples: Iterable[tuple[str, float]]) -> Iterable[str]:

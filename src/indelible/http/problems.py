@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from traceback import extract_tb
-
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.json import encode
 from starlette.responses import Response
 from starlette.types import Scope
 
 from indelible.errors import Busy, Fault, IndelibleError, JournalFailed
+from indelible.http.log import say, trace
 
 MEDIA_TYPE = "application/problem+json"
 MOST_FAULTS = 100
@@ -62,21 +60,13 @@ def translated(error: Exception, scope: Scope) -> IndelibleError:
     """Our own error for whatever a handler raised; those that are our fault are logged on stderr."""
     ours = error if isinstance(error, IndelibleError) else IndelibleError()
     if ours.status == 500 or isinstance(ours, JournalFailed):
-        log(error, scope)
+        say(
+            "failed",
+            "error",
+            method=scope["method"],
+            path=scope["path"][:200],
+            error=type(error).__name__,
+            detail=error.detail if isinstance(error, IndelibleError) else "",  # a foreign error may quote what was sent
+            trace=trace(error.__traceback__),
+        )
     return ours
-
-
-def log(error: Exception, scope: Scope) -> None:
-    """One JSON line: the method, the path and where it happened.
-
-    No body, no query string, no header; and no message of a foreign error, for it may quote one of them.
-    """
-    line = {
-        "level": "error",
-        "method": scope["method"],
-        "path": scope["path"][:200],
-        "error": type(error).__name__,
-        "detail": error.detail if isinstance(error, IndelibleError) else "",
-        "trace": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)[-8:]],
-    }
-    sys.stderr.write(encode(line).decode() + "\n")

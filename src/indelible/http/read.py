@@ -32,7 +32,7 @@ async def events(request: Request) -> Response:
     page = await service.store.page(question.query, question.below, question.limit, ANSWER)
     texts, more = _fitting(page.rows, page.next)
     after = encode(None if more is None else cursor(question.query, more))
-    complete = encode(page.complete)
+    complete = encode(page.complete and service.recorder.complete)
     return Response(b'{"events":[%b],"next":%b,"complete":%b}' % (b",".join(texts), after, complete), media_type=JSON)
 
 
@@ -47,7 +47,7 @@ async def event(request: Request) -> Response:
     rows = await service.store.named(log, id)
     fitting = [row for row in rows if source is None or source_of(row) == source]
     if not fitting:
-        raise _nothing_named(log, id, source, rows)
+        raise _nothing_named(log, id, source, rows, _short(service))
     if len(fitting) > 1:
         faults = tuple(Fault(f"?source={quote(source_of(row), safe='')}", parameter="source") for row in fitting)
         raise Ambiguous(f"{len(fitting)} sources sent the id {id[:80]!r}: say which with ?source=", faults)
@@ -57,7 +57,7 @@ async def event(request: Request) -> Response:
 async def entry(request: Request) -> Response:
     """The event at this index of a log."""
     service, log = asked(request)
-    _no_parameters(request)
+    no_parameters(request)
     text = request.path_params["index"]
     if not (text.isascii() and text.isdigit()):
         raise BadParameter(f"{text[:40]!r} is not an index: a whole number from 0", (Fault("a whole number from 0", parameter="index"),))
@@ -65,7 +65,7 @@ async def entry(request: Request) -> Response:
     row = await service.store.entry(log, index)
     if row is None:
         size = service.recorder.size(log)
-        raise NotFound(f"log {log!r} has no entry {text[:40]}: it has {size}, counted from 0")
+        raise NotFound(f"log {log!r} has no entry {text[:40]}: it has {size}, counted from 0{_short(service)}")
     return Response(spliced(row), media_type=JSON)
 
 
@@ -73,15 +73,17 @@ async def count(request: Request) -> Response:
     """How many events match."""
     service, log = asked(request)
     question = parse(log, parameters(request.scope["query_string"]), paging=False)
-    return Response(encode(Count(await service.store.count(question.query))), media_type=JSON)
+    found = await service.store.count(question.query)
+    return Response(encode(Count(found, service.recorder.complete)), media_type=JSON)
 
 
 async def logs(request: Request) -> Response:
     """The configured logs and their sizes."""
     service: Service = request.app.state.service
-    _no_parameters(request)
+    no_parameters(request)
     wait_until_ready(service)
-    return Response(encode(Logs([Log(name, service.recorder.size(name)) for name in service.logs])), media_type=JSON)
+    sizes = [Log(name, service.recorder.size(name)) for name in service.logs]
+    return Response(encode(Logs(sizes, service.recorder.complete)), media_type=JSON)
 
 
 def spliced(row: Row) -> bytes:
@@ -158,18 +160,24 @@ def _only_source(pairs: list[tuple[str, str]]) -> str | None:
     return pairs[0][1] if pairs else None
 
 
-def _no_parameters(request: Request) -> None:
+def no_parameters(request: Request) -> None:
+    """Raises BadParameter if the request has one."""
     pairs = parameters(request.scope["query_string"])
     if pairs:
         faults = tuple(Fault(f"unknown parameter {name[:80]!r}: none may stand here", parameter=name[:80]) for name, _ in pairs)
         raise BadParameter(faults[0].detail, faults)
 
 
-def _nothing_named(log: str, id: str, source: str | None, rows: list[Row]) -> NotFound:
+def _short(service: Service) -> str:
+    """What a detail says where nothing was found and not all could be read."""
+    return "" if service.recorder.complete else "; but this server only reads, and there is more than it could read"
+
+
+def _nothing_named(log: str, id: str, source: str | None, rows: list[Row], short: str) -> NotFound:
     if not rows:
-        return NotFound(f"no event in log {log!r} has the id {id[:80]!r}")
+        return NotFound(f"no event in log {log!r} has the id {id[:80]!r}{short}")
     others = ", ".join(source_of(row)[:80] for row in rows[:10])
-    return NotFound(f"{(source or '')[:80]!r} sent no event with the id {id[:80]!r}; these did: {others}")
+    return NotFound(f"{(source or '')[:80]!r} sent no event with the id {id[:80]!r}; these did: {others}{short}")
 
 
 def _fitting(rows: list[Row], more: int | None) -> tuple[list[bytes], int | None]:

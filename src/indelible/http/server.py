@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
-import logging
+import os
 import resource
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -18,28 +17,32 @@ from time import monotonic
 import uvicorn
 import uvloop
 
-from indelible.errors import Misconfigured
+from indelible import __version__
+from indelible.errors import IndelibleError, Misconfigured
+from indelible.http import log
 from indelible.http.app import build
 from indelible.http.connection import Connection
+from indelible.http.log import say
 from indelible.http.quick import Desk, Quick
 from indelible.http.service import Service
 from indelible.http.warden import Warden
+from indelible.http.watch import Watch
 
-Say = Callable[[str], None]
+Compose = Callable[[Callable[[int, int], None]], Service]
 BACKLOG = 2048  # connections that the kernel keeps while the loop is busy
 _PATIENCE = 30  # s for requests in flight once the process is told to end
 _HASTE = 2  # s once a write has failed: nothing more can be acknowledged
 _FILES = 128  # descriptors for the journal, the store and the rest: a flood of connections must not take them
-_EVERY = 1.0  # s between two lines of progress
 
 
-def run(compose: Callable[[Say], Service], host: str, port: int) -> None:
+def run(compose: Compose, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT: then stop accepting, finish what is in flight, and return.
 
     Raises Misconfigured if the address cannot be bound, JournalFailed after a write has failed, and what `compose` raises.
     """
     with _listening(host, port) as listener:  # before the journal is touched: two servers on one port are found out at once
-        service = compose(_say)
+        service = compose(log.Progress("reading", "bytes"))
+        log.take_over()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(service, listener))
 
@@ -47,11 +50,12 @@ def run(compose: Callable[[Say], Service], host: str, port: int) -> None:
 async def _serve(service: Service, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    say("start", version=__version__, pid=os.getpid(), url=url, read_only=service.read_only, to_replay=service.journal.end.position)
     patience = service.patience._replace(connections=_affordable(service.patience.connections))
     warden = Warden(patience, service.in_flight, service.metrics)
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # a request that is no HTTP is the client's business
     door = build(service)
-    connection = partial(Quick, Desk(service, door), warden) if service.quick else partial(Connection, warden)
+    quick = service.quick and not service.read_only
+    connection = partial(Quick, Desk(service, door), warden) if quick else partial(Connection, warden)
     server = uvicorn.Server(
         uvicorn.Config(
             door,
@@ -78,14 +82,20 @@ async def _serve(service: Service, listener: socket.socket) -> None:
         signal.signal(number, lambda *_: None)
     replay = asyncio.create_task(asyncio.to_thread(_replay, service, url, lambda: server.should_exit))
     replay.add_done_callback(lambda task: fail(error) if (error := task.exception()) else None)
-    watch = asyncio.create_task(warden.watch(server.server_state.connections))  # type: ignore[arg-type]
+    watches = [
+        asyncio.create_task(warden.watch(server.server_state.connections)),  # type: ignore[arg-type]
+        asyncio.create_task(Watch(service).run()),
+    ]
     await server.serve([listener])
-    watch.cancel()
-    await asyncio.wait([replay])
+    for watch in watches:
+        watch.cancel()
+    await asyncio.wait([replay, *watches])
     if service.workshop:
         await service.workshop.close()
     await service.store.close()
     await service.journal.close()
+    why = failures[0].detail if failures and isinstance(failures[0], IndelibleError) else ""
+    say("stop", "error" if failures else "info", position=service.recorder.folded, detail=why)
     if failures:
         raise failures[0]
 
@@ -96,23 +106,23 @@ class _Stopped(Exception):
 
 def _replay(service: Service, url: str, stopped: Callable[[], bool]) -> None:
     """Fold the journal while /readyz says that it is not done."""
-    said = monotonic()
+    begun, tell = monotonic(), log.Progress("replaying", "events")
 
     def progress(done: int, total: int) -> None:
-        nonlocal said
         if stopped():
             raise _Stopped
-        if monotonic() - said > _EVERY:
-            said = monotonic()
-            _say(f"replaying the journal: {done:,} of {total:,} events ({100 * done // total} %)")
+        tell(done, total)
 
     try:
         service.recorder.replay(progress)
     except _Stopped:
         return
     gc.freeze()  # the fold stays: collecting garbage need not look at it again and again
-    names = ", ".join(f"{name} {service.recorder.size(name):,}" for name in service.logs)
-    _say(f"ready at {url} (entries: {names}); {'a key is needed' if service.key else 'no key: this machine only'}")
+    sizes = {name: service.recorder.size(name) for name in service.logs}
+    seconds = round(monotonic() - begun, 3)
+    if error := service.recorder.damage:
+        say("damaged", "error", detail=error.detail)
+    say("ready", url=url, entries=sizes, key=service.key is not None, complete=service.recorder.complete, seconds=seconds)
 
 
 def _affordable(connections: int) -> int:
@@ -127,7 +137,7 @@ def _affordable(connections: int) -> int:
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return connections
     lowered = max(soft - _FILES, 1)
-    _say(f"connections is {lowered} instead of {connections}: this process may open {soft} files (ulimit -n)")
+    say("limited", "warning", connections=lowered, wanted=connections, detail=f"this process may open {soft} files (ulimit -n)")
     return lowered
 
 
@@ -145,7 +155,3 @@ def _listening(host: str, port: int) -> socket.socket:
         raise Misconfigured(f"cannot listen on {host} port {port}: {reason}") from error
     except (OverflowError, UnicodeError) as error:
         raise Misconfigured(f"cannot listen on {host} port {port}: {error}") from error
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")

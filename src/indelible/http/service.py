@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from time import time_ns
 
 from indelible.http.metrics import Metrics
+from indelible.http.rate import Rate
+from indelible.http.refusals import Refusals
 from indelible.http.warden import Patience
 from indelible.journal.port import Journal
 from indelible.log.recorder import Recorder
 from indelible.log.workshop import Workshop
+from indelible.model.durations import Durations
 from indelible.model.event import Limits
 from indelible.store.port import Store
 
@@ -27,4 +31,9 @@ class Service:
     patience: Patience = field(default_factory=Patience)
     quick: bool = True  # the short way for small requests (quick.py)
     workshop: Workshop | None = None  # processes that prepare large requests
+    read_only: bool = False
+    syncs: Durations = field(default_factory=Durations)  # of the journal: what every receipt waits for
     metrics: Metrics = field(default_factory=Metrics)
+    refusals: Refusals = field(default_factory=Refusals)
+    rate: Rate = field(default_factory=Rate)
+    started: int = field(default_factory=lambda: time_ns() // 1000)  # µs since 1970

@@ -1,4 +1,4 @@
-"""The names in a data directory: the journal's files, journal.json, and the lock."""
+"""The names in a data directory: the journal's files, journal.json, the lock, and what a repair leaves."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import secrets
+import shlex
 import sys
 import time
 from contextlib import suppress
@@ -17,8 +18,13 @@ from msgspec import Struct
 
 from indelible.errors import Damaged, InUse, Misconfigured
 from indelible.journal.files import Files, create, sync_directory
+from indelible.journal.port import Place, Usage
 
 FORMAT = 1
+LAYOUT = 1
+JOURNAL = "journal"
+REPAIRED = "journal.repaired"  # a whole new journal, durable, that is about to take the name of the old one
+SET_ASIDE = "damaged"
 
 
 class Manifest(Struct, frozen=True):
@@ -41,19 +47,53 @@ def file_number(name: str) -> int | None:
 
 
 def damaged(path: Path, offset: int, reason: str) -> Damaged:
-    """The error for byte `offset` of a journal file; names the command that helps."""
-    # TODO(repair): `indelible repair` comes with the operations issue; until then a backup is what helps.
+    """The error for byte `offset` of a journal file; names the commands that help."""
     data = path.parent.parent
     return Damaged(
-        f"{path} is damaged at byte {offset}: {reason}. Nothing was changed; `indelible repair --data {data}` shows what can be kept"
+        f"{path} is damaged at byte {offset}: {reason}. Nothing was changed; `indelible repair --data {shlex.quote(str(data))}` shows what "
+        f"can be kept, {reading(data)} shows what comes before it"
     )
+
+
+def reading(data: Path) -> str:
+    """The command that answers questions whatever the directory is like."""
+    return f"`indelible serve --read-only --data {shlex.quote(str(data))}`"
 
 
 def unreadable(path: Path, offset: int, error: OSError) -> Damaged:
     """The error for bytes that the disk does not give: it may have lost them, or this process may not have them."""
     if error.errno == errno.EIO:
         return damaged(path, offset, f"the disk cannot be read ({error.strerror})")
-    return Damaged(f"{path} cannot be read at byte {offset}: {error.strerror}. Nothing was changed")
+    data = shlex.quote(str(path.parent.parent))
+    reason = f"{path} cannot be read at byte {offset}: {error.strerror}"
+    return Damaged(f"{reason}. Nothing was changed; once this process may read it, start again with `indelible serve --data {data}`")
+
+
+def interrupted(data: Path) -> Damaged | None:
+    """The error for a data directory in which a repair was killed between its last two steps."""
+    if (data / JOURNAL).exists() or not (data / REPAIRED).exists():
+        return None
+    return Damaged(f"a repair of {data} was interrupted: `indelible repair --data {shlex.quote(str(data))} --yes` finishes it")
+
+
+def check_layout(data: Path) -> None:
+    """Raises Misconfigured for a data directory that a newer version laid out, before a byte of it is changed.
+
+    Layout 1 has no layout.json: a version that lays out anything else leaves one.
+    """
+    path = data / "layout.json"
+    try:
+        number = msgspec.json.decode(path.read_bytes())["layout"]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (msgspec.MsgspecError, ValueError, TypeError, KeyError):
+        number = "unknown"
+    if number != LAYOUT:
+        raise Misconfigured(f"{path} says layout {number}, {_other_version('layout', LAYOUT)}")
+
+
+def _other_version(what: str, ours: int) -> str:
+    return f"this version reads {what} {ours}: use the version that wrote it, or another --data"
 
 
 def read_manifest(directory: Path) -> Manifest | None:
@@ -69,9 +109,7 @@ def read_manifest(directory: Path) -> Manifest | None:
     try:
         number = msgspec.json.decode(raw)["format"]
         if number != FORMAT:
-            raise Misconfigured(
-                f"{path} has format {number}, this version reads format {FORMAT}: use the version that wrote it, or another --data"
-            )
+            raise Misconfigured(f"{path} has format {number}, {_other_version('format', FORMAT)}")
         manifest = msgspec.json.decode(raw, type=Manifest)
     except (msgspec.MsgspecError, ValueError, TypeError, KeyError):
         raise damaged(path, 0, "it is not the JSON that was written") from None
@@ -103,7 +141,7 @@ def take_lock(data: Path) -> int:
     except BlockingIOError:
         holder = os.pread(fd, 4096, 0)
         os.close(fd)
-        raise InUse(f"{data} is in use by {_described(holder)}: stop it first, or choose another --data") from None
+        raise InUse(f"{data} is in use by {_described(holder)}, or choose another --data") from None
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     line = json.dumps({"pid": os.getpid(), "command": " ".join(sys.argv)[:1000], "started": started})
     with suppress(OSError):  # only told to whoever comes second: a full disk stops no start here
@@ -115,6 +153,16 @@ def take_lock(data: Path) -> int:
 def _described(holder: bytes) -> str:
     try:
         told = json.loads(holder)
-        return f"process {told['pid']} (`{told['command']}`, since {told['started']})"
+        return f"process {told['pid']} (`{told['command']}`, since {told['started']}): end it with `kill {told['pid']:d}`"
     except (ValueError, TypeError, KeyError):
-        return "another process"
+        return "another process: end it first"
+
+
+def usage(files: Files, directory: Path, end: Place, step: int) -> Usage:
+    """What the journal up to `end` takes, without padding. Raises OSError."""
+    held = end.offset
+    for name in files.names(directory):
+        if (file_number(name) or end.unit) < end.unit:
+            held += os.stat(directory / name).st_size
+    disk = os.statvfs(directory)
+    return Usage(held, disk.f_bavail * disk.f_frsize, step)

@@ -14,9 +14,21 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from indelible.errors import Damaged, IndelibleError, JournalFailed, JournalFull
-from indelible.journal.directory import FORMAT, Manifest, file_name, read_manifest, take_lock, write_manifest
+from indelible.journal.directory import (
+    FORMAT,
+    JOURNAL,
+    Manifest,
+    check_layout,
+    file_name,
+    interrupted,
+    read_manifest,
+    reading,
+    take_lock,
+    usage,
+    write_manifest,
+)
 from indelible.journal.files import FULL, Files, sync_directory
-from indelible.journal.port import Frame, Place, Placed, Position
+from indelible.journal.port import Frame, Place, Placed, Position, Usage
 from indelible.journal.reader import FileReader
 from indelible.journal.recovery import Chain, Progress, Span, recover
 from indelible.journal.reserve import Reserve
@@ -44,12 +56,15 @@ def open_file_journal(
     durable, JournalFailed if the disk fails, and OSError for a directory that this process may not use.
     """
     files = files or Files()
-    directory = data / "journal"
+    directory = data / JOURNAL
     held = Reserve(files, directory, reserve)
     lock: int | None = None
     try:
+        check_layout(data)
         if directory.is_dir():
             read_manifest(directory)  # a format that is not ours is refused before anything is written
+        if stopped := interrupted(data):
+            raise stopped
         made = [path for path in (data, *data.parents) if not path.exists()]
         data.mkdir(parents=True, exist_ok=True)
         lock = take_lock(data)
@@ -57,15 +72,16 @@ def open_file_journal(
         for path in (directory, *made):
             sync_directory(files, path.parent)
         chain = _recovered(files, directory, file_size, progress, held)
-        return FileJournal(files, directory, lock, chain.id, Writer(files, directory, file_size, chain, held), held)
+        return FileJournal(files, directory, lock, chain.id, Writer(files, directory, file_size, chain, held), held, file_size)
     except BaseException as error:
         if lock is not None:
             os.close(lock)
         if not isinstance(error, OSError) or error.errno in UNUSABLE:
             raise
         if error.errno in FULL:
-            raise JournalFull(f"{directory} has no room for what the start must write anew: make space and start again") from error
-        raise JournalFailed(f"{directory} could not be read and made durable: {error}") from error
+            room = f"{directory} has no room for what the start must write anew"
+            raise JournalFull(f"{room}: make space and start again; {reading(data)} answers questions meanwhile") from error
+        raise JournalFailed(f"{directory} could not be read and made durable: {error}; {reading(data)} shows what can be read") from error
 
 
 def _recovered(files: Files, directory: Path, file_size: int, progress: Progress, reserve: Reserve) -> Chain:
@@ -87,9 +103,15 @@ class FileJournal:
     """
 
     largest = 256 << 20
+    read_only = False
+    damage: Damaged | None = None
+    complete = True
 
-    def __init__(self, files: Files, directory: Path, lock: int, id: str, writer: Writer, reserve: Reserve) -> None:
+    def __init__(
+        self, files: Files, directory: Path, lock: int, id: str, writer: Writer, reserve: Reserve, file_size: int = FILE_SIZE
+    ) -> None:
         self.id = id
+        self._file_size = file_size
         self._files = files
         self._directory = directory
         self._lock = lock
@@ -176,6 +198,10 @@ class FileJournal:
             with suppress(OSError):  # the next start tries again
                 self._files.unlink(self._directory / file_name(span.number))
         self._writer.spare.refill()
+
+    def usage(self) -> Usage:
+        """What it takes and what is left (port.py)."""
+        return usage(self._files, self._directory, self.end, self._file_size)
 
     async def close(self) -> None:
         """Finish what is in flight and release the directory. Appends after it raise JournalFailed."""

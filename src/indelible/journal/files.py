@@ -2,8 +2,8 @@
 
 Every byte that the journal puts on the disk and every name that it changes goes through one `Files`. A test passes a subclass that fails,
 drops or records an operation; `open` tells it which path a descriptor stands for. What a power cut may take, in its terms: any `pwrite`
-or `truncate` not followed by `fdatasync` or `fsync` of the same file, any `open` that creates, `rename` or `unlink` not followed by `fsync`
-of the directory. Only the lock (directory.py) goes past it.
+or `truncate` not followed by `fdatasync` or `fsync` of the same file, any `open` that creates, `mkdir`, `rmdir`, `link`, `rename` or
+`unlink` not followed by `fsync` of the directory. Only the lock (directory.py) goes past it.
 """
 
 from __future__ import annotations
@@ -60,6 +60,17 @@ class Files:
 
     def unlink(self, path: Path) -> None:
         path.unlink(missing_ok=True)
+
+    def mkdir(self, path: Path) -> None:
+        """A directory that is its owner's alone."""
+        path.mkdir(mode=0o700)
+
+    def rmdir(self, path: Path) -> None:
+        path.rmdir()
+
+    def link(self, old: Path, new: Path) -> None:
+        """A second name for a file. Raises OSError where the file system knows none."""
+        os.link(old, new)
 
     def names(self, directory: Path) -> list[str]:
         return sorted(os.listdir(directory))

@@ -7,6 +7,8 @@ from typing import NamedTuple, NewType, Protocol
 
 from msgspec import Struct
 
+from indelible.errors import Damaged
+
 Position = NewType("Position", int)
 """The number of events journaled before this one. Opaque outside the service; survives the start-up rewrite."""
 
@@ -55,6 +57,17 @@ class Reader(Protocol):
     def text(self, unit: int, offset: int, length: int) -> bytes:
         """`length` bytes of event lines at `offset` of `unit`, as `Placed` names them. Raises Damaged if they are gone."""
 
+    def damaged(self, place: Place, reason: str) -> Damaged:
+        """The error for the frame at `place`, which is whole but wrong for this `reason`: says where it stands and what helps."""
+
+
+class Usage(NamedTuple):
+    """Bytes: what the journal holds, how many there is room for, and how many it takes at once when it grows."""
+
+    held: int
+    free: int
+    step: int
+
 
 class Journal(Protocol):
     """Where an acknowledgement becomes a promise.
@@ -64,6 +77,12 @@ class Journal(Protocol):
 
     id: str  # names this history; a position means nothing in another
     largest: int  # bytes of event lines that one frame may hold
+    read_only: bool  # it takes no frame
+    damage: Damaged | None  # where a journal that is only read had to end, if that was damage
+
+    @property
+    def complete(self) -> bool:
+        """Whether `end` is all that there is. A journal that takes frames always says True."""
 
     @property
     def first(self) -> Place:
@@ -98,6 +117,9 @@ class Journal(Protocol):
 
     def trim(self, below: Position) -> None:
         """Let go of what lies strictly below the frame at `below`; that frame itself stays. May keep more than asked."""
+
+    def usage(self) -> Usage:
+        """What it takes and what is left. Raises OSError if nobody can say."""
 
     async def close(self) -> None:
         """Finish what is in flight and release the journal. Appends after it raise JournalFailed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,10 @@ class FileReader:
             raise damaged(self._path(unit), offset + len(text), "the file ends inside the event")
         return text
 
+    def damaged(self, place: Place, reason: str) -> Damaged:
+        """The error for the frame at `place`: whole, but wrong for this `reason`."""
+        return damaged(self._path(place.unit), place.offset, reason)
+
     def _path(self, unit: int) -> Path:
         return self._directory / file_name(unit)
 
@@ -93,7 +98,9 @@ class FileReader:
     def _gone(self, unit: int) -> Damaged:
         manifest = read_manifest(self._directory)
         if manifest and unit < (file_number(manifest.first) or 1):
-            return Damaged(f"{self._path(unit)} was trimmed: the journal begins with {manifest.first}")
+            data = shlex.quote(str(self._directory.parent))
+            begins = f"the journal begins with {manifest.first}"
+            return Damaged(f"{self._path(unit)} was trimmed, {begins}: start again with `indelible serve --data {data}`")
         return damaged(self._path(unit), 0, "the file is missing")
 
     def _descriptor(self, unit: int) -> _Descriptor:

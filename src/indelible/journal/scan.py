@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 from indelible.journal.directory import unreadable
 from indelible.journal.files import Files
@@ -25,7 +26,7 @@ class Tape:
         self._buffer = b""
         self._base = 0  # where in the file the buffer begins
 
-    def __enter__(self) -> Tape:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

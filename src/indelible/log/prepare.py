@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec import MsgspecError, Struct
 
-from indelible.errors import Damaged, Fault, NotAnEvent, TooLarge
+from indelible.errors import Fault, NotAnEvent, TooLarge
 from indelible.formats.lines import Lines
 from indelible.journal.port import Frame
 from indelible.model import strict
@@ -49,6 +49,13 @@ class Prepared(Struct, frozen=True, gc=False):
     at: list[int] | None = None
     faults: tuple[Fault, ...] = ()
     refused: int = 0
+
+
+class Forged(Exception):
+    """A frame whose checksum holds, though its events are not those that were hashed. Who knows its place says where it stands."""
+
+    def __init__(self, log: str) -> None:
+        super().__init__(f"a frame of log {log} holds other events than those that were hashed: its checksum was made anew")
 
 
 class Stock:
@@ -130,7 +137,7 @@ def origin_of(frame: Frame) -> Origin:
 
 
 def replayed(frames: Sequence[Frame]) -> list[Prepared]:
-    """What `prepare` made of frames of one origin that were journaled. Raises Damaged if their events are not those that were hashed."""
+    """What `prepare` made of frames of one origin that were journaled. Raises Forged if their events are not those that were hashed."""
     text = b"".join([frame.text for frame in frames])
     lines = text.split(b"\n")[:-1]
     starts = list(accumulate([frame.count for frame in frames], initial=0))
@@ -139,21 +146,17 @@ def replayed(frames: Sequence[Frame]) -> list[Prepared]:
         events = strict.decoded(text)
         made = entries(events, lines, b"".join([frame.salts for frame in frames]), origin_of(frames[0]), ids)
     except (MsgspecError, ValueError, RecursionError):
-        raise _forged(frames) from None
+        raise Forged(frames[0].log) from None
     if len(lines) != starts[-1]:
-        raise _forged(frames)
+        raise Forged(frames[0].log)
     sources = [event.source for event in events]
     prepared = []
     for frame, start, stop in zip(frames, starts, starts[1:], strict=False):
         leaves = made.leaves[start:stop]
         if sha256(b"".join(leaves)).digest() != frame.leaves or frame.text.count(b"\n") != frame.count:
-            raise _forged([frame])
+            raise Forged(frame.log)
         prepared.append(Prepared(frame, lines[start:stop], sources[start:stop], made.ids[start:stop], leaves))
     return prepared
-
-
-def _forged(frames: Sequence[Frame]) -> Damaged:
-    return Damaged(f"a frame of log {frames[0].log} holds other events than those that were hashed: its checksum was made anew")
 
 
 def _slices(batch: Lines) -> Iterator[tuple[int, int, bytes]]:

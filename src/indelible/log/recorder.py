@@ -9,13 +9,18 @@ from typing import NamedTuple
 from indelible.errors import Damaged, JournalFailed
 from indelible.journal.port import Frame, Journal, Placed, Position
 from indelible.log.duplicates import Duplicates, Sent, Settled, conflict_of
+from indelible.log.generations import Generation, Trail
+from indelible.log.heard import Heard
 from indelible.log.places import Places
-from indelible.log.prepare import SLICE, Prepared, origin_of, replayed
+from indelible.log.prepare import SLICE, Forged, Prepared, origin_of, replayed
 from indelible.log.window import KEY, Window
+from indelible.model.conflict import SOURCE
+from indelible.model.damage import Head, damage_in
 from indelible.model.entry import SALT
 from indelible.model.receipt import Status
 from indelible.store.port import Refusals
-from indelible.tree.merkle import Tree
+
+_BY_THE_SERVICE = [SOURCE]
 
 
 class Recorded(NamedTuple):
@@ -38,11 +43,13 @@ class Recorder:
 
     def __init__(self, journal: Journal, window: Window | None = None) -> None:
         self._journal = journal
-        self._trees: dict[str, Tree] = {}
+        self._trails: dict[str, Trail] = {}
         self._places = Places()
         self._window = window or Window()
         self._duplicates = Duplicates(journal.reader(), self._places)
         self._next = journal.first
+        self.heard = Heard()
+        self.damage = journal.damage  # where the fold of a journal that is only read had to end
         self.ready = False
         self.failed = False
         self.on_failure: Callable[[JournalFailed], None] = lambda error: None
@@ -54,23 +61,56 @@ class Recorder:
 
     def size(self, log: str) -> int:
         """How many entries `log` has."""
-        return self._trees[log].size if log in self._trees else 0
+        return self._trails[log].size if log in self._trails else 0
 
     def root(self, log: str) -> bytes:
-        """The RFC 6962 root of `log` as it stands."""
-        return self._trees.get(log, Tree()).root()
+        """The RFC 6962 root of the current generation of `log` as it stands."""
+        return self.head(log).root
+
+    def head(self, log: str) -> Head:
+        """The last index of `log`, and its current generation as it stands."""
+        return self._trails.get(log, Trail()).head()
+
+    def generations(self, log: str) -> tuple[Generation, ...]:
+        """The trees of `log`, oldest first: one, unless acknowledged events were lost. All but the last have ended."""
+        return self._trails.get(log, Trail()).generations
+
+    @property
+    def complete(self) -> bool:
+        """Whether what is folded is all that the journal holds; False only where a journal that is only read holds more."""
+        return self._journal.complete and self.damage is None
 
     def refusals(self, start: Position, stop: Position) -> Refusals:
         """What the fold refused in [start, stop)."""
         return self._places.refusals(start, stop)
 
     def replay(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
-        """Fold what the journal holds; once, before `record`. `progress` gets events done and in all. Blocks."""
+        """Fold what the journal holds; once, before `record`. `progress` gets events done and in all. Blocks.
+
+        Raises Damaged where a frame does not hold; a journal that is only read is folded up to there.
+        """
         end = self._journal.end.position
-        for run in _runs(self._journal.reader().frames(self._journal.first, end)):
-            self._fold_all(replayed([placed.frame for placed in run]), run)
-            progress(self.folded, end)
+        try:
+            for run in _runs(self._journal.reader().frames(self._journal.first, end)):
+                self.fold(run)
+                progress(self.folded, end)
+        except Damaged as error:
+            if not self._journal.read_only:
+                raise
+            self.damage = error
         self.ready = True
+
+    def fold(self, run: Sequence[Placed]) -> None:
+        """Take frames of one origin that were journaled by others. Raises Damaged at the one whose events are not those that were hashed."""
+        try:
+            prepared = replayed([placed.frame for placed in run])
+        except Forged as error:
+            if len(run) == 1:
+                raise self._journal.reader().damaged(run[0].place, str(error)) from None
+            for placed in run:
+                self.fold((placed,))
+        else:
+            self._fold_all(prepared, run)
 
     async def record(self, prepared: Prepared) -> Recorded:
         """Journal a prepared frame, and fold it once it is durable.
@@ -109,24 +149,26 @@ class Recorder:
         """Fold the frames before `placed` that became durable while nobody waited for them any more."""
         if placed.place.position > self.folded:
             for missed in self._journal.reader().frames(self._next, placed.place.position):
-                self._fold(replayed([missed.frame])[0], missed)
+                self.fold((missed,))
 
     def _fold_all(self, run: Sequence[Prepared], placed: Sequence[Placed]) -> list[Recorded]:
         """As `_fold` for each. Small frames of one log without a known id, the usual ones, are taken with one look."""
         log, position = run[0].frame.log, placed[0].place.position
-        if len(run) > 1 and position == self.folded and all(prepared.frame.log == log for prepared in run):
+        usual = len(run) > 1 and position == self.folded
+        if usual and all(prepared.frame.log == log and prepared.sources != _BY_THE_SERVICE for prepared in run):
             sources = [source for prepared in run for source in prepared.sources]
             keys = self._keys(log, sources, [id for prepared in run for id in prepared.ids])
             if len(keys) <= self._window.room(position) and self._window.take(keys, position):
-                tree = self._trees.setdefault(log, Tree())
+                trail = self._trails.get(log) or self._trails.setdefault(log, Trail())
                 recorded = []
-                index = tree.size
+                first = index = trail.size
                 for prepared, at in zip(run, placed, strict=True):
                     self._places.add_frame(log, at.place, index)
                     recorded.append(Recorded(prepared, index, {}))
                     index += len(prepared.ids)
-                tree.extend([leaf for prepared in run for leaf in prepared.leaves])
+                trail.tree.extend([leaf for prepared in run for leaf in prepared.leaves])
                 self._next = placed[-1].next
+                self.heard.note(log, sources, run[-1].frame.recorded, first, {})
                 return recorded
         return [self._fold(prepared, at) for prepared, at in zip(run, placed, strict=True)]
 
@@ -135,8 +177,11 @@ class Recorder:
         frame, position = placed.frame, placed.place.position
         if position != self.folded:
             raise Damaged(f"the journal gave the frame at {position} where the one at {self.folded} should follow")
-        tree = self._trees.setdefault(frame.log, Tree())
-        first = tree.size
+        trail = self._trails.get(frame.log) or self._trails.setdefault(frame.log, Trail())
+        if prepared.sources == _BY_THE_SERVICE and (damage := damage_in(prepared.lines[0])) and damage.lost:
+            trail.lose(damage, frame.recorded)
+        tree = trail.tree
+        first = trail.start + tree.size
         self._places.add_frame(frame.log, placed.place, first)
         keys = self._keys(frame.log, prepared.sources, prepared.ids)
         settled: dict[int, Settled] = {}
@@ -147,13 +192,15 @@ class Recorder:
                 tree.extend(prepared.leaves[done:stop])
             else:
                 for at in range(done, stop):
-                    self._fold_one(prepared, placed, at, keys[at], tree, settled)
+                    self._fold_one(prepared, placed, at, keys[at], trail, settled)
             done = stop
         self._next = placed.next
+        self.heard.note(frame.log, prepared.sources, frame.recorded, first, settled)
         return Recorded(prepared, first, settled)
 
-    def _fold_one(self, prepared: Prepared, placed: Placed, at: int, key: int, tree: Tree, settled: dict[int, Settled]) -> None:
+    def _fold_one(self, prepared: Prepared, placed: Placed, at: int, key: int, trail: Trail, settled: dict[int, Settled]) -> None:
         """One event of a frame in which some id may be known already."""
+        tree = trail.tree
         position = placed.place.position + at
         if self._window.take((key,), position):
             tree.extend((prepared.leaves[at],))
@@ -172,7 +219,7 @@ class Recorder:
         else:
             self._places.conflict(position, outcome)
             leaf = conflict_of(sent, outcome).leaf
-            settled[at] = Settled(Status.conflict, tree.size, leaf, placed.frame.recorded)
+            settled[at] = Settled(Status.conflict, trail.size, leaf, placed.frame.recorded)
             tree.extend((leaf,))
 
     def _keys(self, log: str, sources: Sequence[str], ids: Sequence[str]) -> list[int]:

@@ -32,6 +32,7 @@ class Setting(NamedTuple):
     meaning: str
     show: Callable[[Any], str] = str
     secret: bool = False
+    switch: bool = False  # true or false: its flag takes no value
 
     @property
     def variable(self) -> str:
@@ -153,6 +154,9 @@ SETTINGS = (
     Setting("head_timeout", _whole(1, 3600), 10, "SECONDS", "For a request's line and headers to come, then 408."),
     Setting("stall_timeout", _whole(1, 3600), 30, "SECONDS", "A body that brings less than 1 KiB/s for so long ends in 408."),
     Setting("idle_timeout", _whole(1, 86_400), 75, "SECONDS", "An idle connection is closed; more than proxies before it wait."),
+    Setting(
+        "read_only", _flag, False, "BOOL", "Only read: take no lock, write nothing under data, refuse events.", _flag_text, switch=True
+    ),
     Setting("journal_file_size", _size(_MIB, 16 * _GIB), 64 * _MIB, "SIZE", "After how much a new journal file begins.", size_text),
     Setting("reserve", _size(0, 1 << 40), 64 * _MIB, "SIZE", "Held back on the disk for what makes space when it is full.", size_text),
 )

@@ -58,6 +58,11 @@ class Store(Protocol):
     Any number of questions may run at once; none of them delays a write.
     """
 
+    trouble: str  # why the last look at the journal failed; empty if it did not
+
+    def retry(self) -> None:
+        """Try that look again, soon."""
+
     async def page(self, query: Query, below: int | None, limit: int, size: int) -> Page:
         """At most `limit` matching rows with an index below `below`, newest first by index.
 

@@ -68,6 +68,10 @@ MEANINGS: dict[type[IndelibleError], str] = {
         "The server holds as much as it can or is still reading its journal; nothing was stored. Send the same bytes again after "
         "Retry-After seconds, with growing pauses."
     ),
+    errors.ReadOnly: (
+        "This server was started to read only, beside a writing one or over damaged data; nothing was stored. Send the same bytes again "
+        "to a server that writes, or later to this address."
+    ),
     errors.JournalFailed: (
         "A write to the journal failed, and whether it is on the disk is unknown. The process ends and finds out when it starts. "
         "Send the same bytes again: events with ids (or with an Idempotency-Key) are stored once."

@@ -9,7 +9,7 @@ from msgspec.json import encode, schema_components
 
 from indelible.errors import IndelibleError, Refused, Unauthorized, WrongHost
 from indelible.http.about.operations import OPERATIONS, Answer, Operation
-from indelible.http.answers import Batch, Count, Events, Health, Kept, Logs
+from indelible.http.answers import Batch, Count, Events, Health, Kept, Logs, Ready, ServerStatus
 from indelible.http.problems import MEDIA_TYPE, Problem
 from indelible.model.event import Event
 from indelible.model.query import FIELDS, MOST, USUAL
@@ -17,7 +17,7 @@ from indelible.model.receipt import Receipt
 
 Node = dict[str, Any]
 
-_SHAPES = (Event, Kept, Receipt, Batch, Events, Count, Logs, Health, Problem)
+_SHAPES = (Event, Kept, Receipt, Batch, Events, Count, Logs, Health, Ready, ServerStatus, Problem)
 _TEXT: Node = {"type": "string"}
 _MOMENT: Node = {"type": "string", "format": "date-time"}
 
@@ -126,6 +126,7 @@ def _parameters() -> Node:
         "limit": _parameter("limit", f"Events a page; above {MOST:,} means {MOST:,}.", pages),
         "cursor": _parameter("cursor", "`next` of the page before, with the same filters.", _TEXT),
         "deciding-source": _parameter("source", "The one whose event is meant, where several sent this id.", _TEXT),
+        "for": _parameter("for", "What it should be ready for; `read` unless said otherwise.", {"enum": ["read", "write"]}),
         "on_error": _parameter("on_error", skip, {"enum": ["skip"]}),
         "Idempotency-Key": _parameter("Idempotency-Key", again, _TEXT, "header"),
         **paths,

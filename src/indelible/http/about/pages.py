@@ -113,9 +113,9 @@ async def _last(service: Service) -> str:
         return "<p>The journal is being replayed: ask again in a moment.</p>"
     log = DEFAULT if DEFAULT in service.logs else service.logs[0]
     page = await service.store.page(Query(log), None, LAST, _SIZE)
+    short = "" if page.complete and service.recorder.complete else "<p>Some could not be read.</p>"
     if not page.rows:
-        return "<p>None yet.</p>"
-    short = "" if page.complete else "<p>Some could not be read.</p>"
+        return short or "<p>None yet.</p>"
     return f"{short}{_table(_COLUMNS, map(_row, page.rows))}"
 
 

@@ -7,6 +7,7 @@ import pickle
 from collections.abc import Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from indelible.errors import IndelibleError
@@ -28,15 +29,18 @@ Chunks = tuple[Chunk, ...]
 class Tail:
     """The Store port over a journal's durable frames. Belongs to one event loop; `reader` is used from several threads at once.
 
-    `directory` is a cache: whatever an earlier process left there goes, and nothing in it is ever synced.
+    `directory` is a cache: whatever an earlier process left there goes, and nothing in it is ever synced. None is one of its own that
+    goes at the end.
     """
 
     # TODO(segments): everything is tail: the whole journal is mapped and loaded anew by each process; sealed Parquet segments end that.
 
-    def __init__(self, directory: Path, reader: Reader, first: Place, fold: Fold, memory: int = MEMORY) -> None:
+    def __init__(self, directory: Path | None, reader: Reader, first: Place, fold: Fold, memory: int = MEMORY) -> None:
         """`first` is where the journal begins. Nothing is loaded until somebody asks. `memory`: bytes of files kept mapped."""
         self.loader = Loader()
-        self._directory = directory
+        self.trouble = ""
+        self._own = None if directory else TemporaryDirectory(prefix="indelible-")
+        self._directory = directory = directory or Path(self._own.name if self._own else "")
         self._reader = reader
         self._first = first
         self._fold = fold
@@ -72,6 +76,13 @@ class Tail:
             await asyncio.wait([self._loading])
         self._chunks = ()
         self._sweep()
+        if self._own:
+            self._own.cleanup()
+
+    def retry(self) -> None:
+        """Load what the last load did not, though nobody asks: whoever asks only while there is no trouble would wait for ever."""
+        if not self._closed and (self._loading is None or self._loading.done()):
+            self._begin()
 
     async def _answer(self, question: Callable[..., T], *arguments: Any) -> T:
         """Raises Damaged if the journal does not hold, IndelibleError if the loader cannot live: no answer rather than half of one."""
@@ -84,10 +95,14 @@ class Tail:
             if self._closed:
                 raise IndelibleError("the store is closed")
             if self._loading is None or self._loading.done():  # to wait for one that is done would give nobody a turn
-                self._loading = asyncio.create_task(self._load(self._fold.folded))
-                self._loading.add_done_callback(_seen)
+                self._begin()
+            assert self._loading
             await asyncio.shield(self._loading)  # who stops waiting does not stop it for the others
         return self._chunks
+
+    def _begin(self) -> None:
+        self._loading = asyncio.create_task(self._load(self._fold.folded))
+        self._loading.add_done_callback(self._seen)
 
     @property
     def _end(self) -> Place:
@@ -126,6 +141,12 @@ class Tail:
         for chunk in replaced:
             chunk.forget()
 
+    def _seen(self, load: asyncio.Task[None]) -> None:
+        """Its failure is told to all who wait; asyncio would complain if they have gone."""
+        if not load.cancelled():
+            error = load.exception()
+            self.trouble = str(error) if error else ""
+
     def _sweep(self) -> None:
         """Delete what no chunk stands for, as far as the disk lets it go."""
         held = {chunk.path for chunk in self._chunks}
@@ -133,9 +154,3 @@ class Tail:
             if str(path) not in held:
                 with suppress(OSError):
                     path.unlink()
-
-
-def _seen(load: asyncio.Task[None]) -> None:
-    """Its failure is told to all who wait; asyncio would complain if they have gone."""
-    if not load.cancelled():
-        load.exception()
