@@ -1,19 +1,17 @@
-"""The `file` backend: a chain of files in a directory, one write and one sync for all that arrived meanwhile."""
+"""The `file` backend: a chain of files in a directory that one process holds."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import os
-import threading
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
 
-from indelible.errors import Damaged, IndelibleError, JournalFailed, JournalFull
+from indelible.errors import Damaged, JournalFailed, JournalFull
+from indelible.journal.commit import GroupCommit
 from indelible.journal.directory import (
     FORMAT,
     JOURNAL,
@@ -36,9 +34,6 @@ from indelible.journal.writer import Writer
 
 FILE_SIZE = 64 << 20
 UNUSABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
-GROUP = 8 << 20  # event bytes after which a group is closed: what arrives later waits for the next sync
-
-_Waiting = tuple[Sequence[Frame], "asyncio.Future[list[Placed]]"]
 
 
 def open_file_journal(
@@ -117,12 +112,8 @@ class FileJournal:
         self._lock = lock
         self._writer = writer
         self._reserve = reserve
-        self._waiting: deque[_Waiting] = deque()
-        self._busy = False  # a group is being gathered or written
+        self._commit = GroupCommit(writer.write)
         self._closed = False
-        self._jobs: SimpleQueue[tuple[asyncio.AbstractEventLoop, list[_Waiting]] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
-        self._thread.start()
 
     @property
     def first(self) -> Place:
@@ -149,15 +140,7 @@ class FileJournal:
         for frame in frames:
             if frame.count < 1 or len(frame.salts) != 16 * frame.count or not frame.text.endswith(b"\n") or len(frame.text) > self.largest:
                 raise ValueError(f"a frame has one event or more, 16 bytes of salt for each, and at most {self.largest} bytes of lines")
-        if not frames:
-            return []
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[list[Placed]] = loop.create_future()
-        self._waiting.append((frames, future))
-        if not self._busy:
-            self._busy = True
-            loop.call_soon(self._flush, loop)  # after all that this turn of the loop brings
-        return await future
+        return await self._commit.append(frames) if frames else []
 
     def reader(self) -> FileReader:
         return FileReader(self._files, self._directory)
@@ -208,8 +191,7 @@ class FileJournal:
         if self._closed:
             return
         self._closed = True
-        while self._waiting:
-            self._flush(asyncio.get_running_loop())
+        await self._commit.close()
         await asyncio.to_thread(self._release)
 
     def _write_manifest(self, manifest: Manifest) -> None:
@@ -225,45 +207,6 @@ class FileJournal:
         with self._writer.lock:
             return list(self._writer.spans)
 
-    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
-        group: list[_Waiting] = []
-        size = 0
-        while self._waiting and size < GROUP:
-            group.append(self._waiting.popleft())
-            size += sum(len(frame.text) for frame in group[-1][0])
-        if group:  # none if `close` was faster
-            self._jobs.put((loop, group))
-
-    def _work(self) -> None:
-        while job := self._jobs.get():
-            loop, group = job
-            outcome: list[Placed] | IndelibleError
-            try:
-                outcome = self._writer.write([frame for frames, _ in group for frame in frames])
-            except IndelibleError as error:
-                outcome = error
-            try:
-                loop.call_soon_threadsafe(self._settle, loop, group, outcome)
-            except RuntimeError:  # the loop is closed, and with it everyone who waited
-                self._busy = False
-
-    def _settle(self, loop: asyncio.AbstractEventLoop, group: list[_Waiting], outcome: list[Placed] | IndelibleError) -> None:
-        stop = 0
-        for frames, future in group:
-            start, stop = stop, stop + len(frames)
-            if future.done():  # cancelled
-                continue
-            if isinstance(outcome, IndelibleError):
-                future.set_exception(type(outcome)(outcome.detail))
-            else:
-                future.set_result(outcome[start:stop])
-        if self._waiting:
-            loop.call_soon(self._flush, loop)  # after those that were just answered have spoken again
-        else:
-            self._busy = False
-
     def _release(self) -> None:
-        self._jobs.put(None)
-        self._thread.join()
         self._writer.close()
         os.close(self._lock)

@@ -21,7 +21,6 @@ _FAR = 1000  # elements of a list that are looked at one by one: a hostile megab
 _CONTROL = re.compile("[\x01-\x1f\x7f-\x9f]")  # Cc, but for U+0000, which is refused everywhere
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WHOLE = re.compile(rb"[1-9][0-9]{0,18}")
-_LARGEST = b"9223372036854775807"
 _HALF = "half of a surrogate pair: it stands for no character"
 _DECODER = Decoder(Event)
 _EVENT = inspect.type_info(Event)
@@ -204,8 +203,8 @@ class _Walk:
     def sequence(self, value: object, at: At) -> None:
         if isinstance(value, str) and value.isascii() and _WHOLE.fullmatch(value.encode()):
             self.say(at, f"{at.path} must be a number: write {value} instead of {shown(value)}")
-        elif not isinstance(value, bytes) or not _WHOLE.fullmatch(value) or (len(value), value) > (len(_LARGEST), _LARGEST):
-            self.say(at, f"{at.path} must be a whole number from 1 to {_LARGEST.decode()}, not {shown(value)}")
+        elif not isinstance(value, bytes) or not _WHOLE.fullmatch(value) or int(value) >= 1 << 63:
+            self.say(at, f"{at.path} must be a whole number from 1 to {(1 << 63) - 1}, not {shown(value)}")
 
 
 def _is_object(value: object) -> TypeGuard[Object]:
