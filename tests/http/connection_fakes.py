@@ -71,7 +71,7 @@ class Wire:
 
     def __init__(self, app: Application, patience: Patience | None = None, warden: Warden | None = None) -> None:
         self.warden = warden or Warden(patience or Patience(), 64 << 20, Metrics())
-        self.began = self.warden.now
+        self.began = self.warden.now = 1000.0
         config = uvicorn.Config(app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False)  # type: ignore[arg-type]
         self.state = ServerState()
         self.connection = Connection(self.warden, config=config, server_state=self.state, app_state={}, _loop=asyncio.get_running_loop())
