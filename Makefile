@@ -1,6 +1,6 @@
 # Needs CPython 3.11 or later with venv, and make: nothing else (GNU make 3.81, as macOS has it, is enough).
 .DEFAULT_GOAL := help
-.PHONY: help run test torture bench bench-peers todo archive lock clean
+.PHONY: help run test torture fuzz bench bench-peers todo archive lock clean
 unexport PYTHONPATH PYTHONHOME
 
 DIST ?= dist
@@ -19,6 +19,7 @@ key = $(shell { cat requirements/$(1).txt; pwd; $(PYTHON) --version; } 2>&1 | ck
 SERVER := .venv/.server-$(call key,server)
 DEV := .venv/.dev-$(call key,dev)
 PEERS := .bench-data/peers-venv/.peers-$(call key,peers)
+FUZZ := .venv/.fuzz-$(call key,fuzz)
 INSTALL := .venv/bin/python -m pip install --disable-pip-version-check --no-input
 LOCKED := $(INSTALL) --require-hashes --only-binary :all:
 
@@ -39,6 +40,9 @@ test: $(DEV) ## all that CI runs: lint, format, types, tests (TESTS="tests/http 
 torture: $(DEV) ## kill it at every point, cut its power, fail its disk (ROUNDS=300, MINUTES=10; SEED= repeats a run)
 	@PYTHONPATH=tests .venv/bin/python tests/torture/long.py
 
+fuzz: $(FUZZ) ## look for what no test thought of: ten minutes (COUNT= requests, SEED= repeats a run)
+	PYTHONPATH=tests .venv/bin/python tests/fuzz/fuzz_run.py --count $(or $(COUNT),100000) $(if $(SEED),--seed $(SEED))
+
 bench: $(SERVER) ## how fast it is here (ARGS=)
 	.venv/bin/python -m bench $(ARGS)
 
@@ -54,7 +58,8 @@ archive: ## dist/indelible-<version>.tar.gz, in which `make run` and `make test`
 lock: ## pin anew what pyproject.toml asks for (ARGS=--upgrade for newer versions); needs uv
 	@command -v uv >/dev/null || { echo "make lock needs uv: python3 -m pip install uv" >&2; exit 69; }
 	@all="pyproject.toml --extra server --group build"; \
-	for name in "base pyproject.toml" "server $$all" "dev $$all --group dev" "peers --group peers -c requirements/server.txt"; do \
+	for name in "base pyproject.toml" "server $$all" "dev $$all --group dev" "peers --group peers -c requirements/server.txt" \
+		"fuzz $$all --group dev --group fuzz -c requirements/dev.txt"; do \
 		set -- $$name; out=requirements/$$1.txt; shift; \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --only-binary :all: --no-sources \
 			--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS) "$$@" -o $$out \
@@ -84,4 +89,8 @@ $(PEERS):
 
 $(DEV): | $(SERVER)
 	$(LOCKED) -r requirements/dev.txt
+	@touch $@
+
+$(FUZZ): | $(DEV)
+	$(LOCKED) -r requirements/fuzz.txt
 	@touch $@

@@ -71,18 +71,18 @@ class Wire:
 
     def __init__(self, app: Application, patience: Patience | None = None, warden: Warden | None = None) -> None:
         self.warden = warden or Warden(patience or Patience(), 64 << 20, Metrics())
-        self.began = self.warden.now
+        self.began = self.warden.now = 1000.0
         config = uvicorn.Config(app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False)  # type: ignore[arg-type]
         self.state = ServerState()
         self.connection = Connection(self.warden, config=config, server_state=self.state, app_state={}, _loop=asyncio.get_running_loop())
         self.transport = Transport()
         self.connection.connection_made(self.transport)
 
-    async def send(self, *data: bytes) -> None:
-        """Each piece as one read of the socket; then let everything happen that can."""
+    async def send(self, *data: bytes, turns: int = 200) -> None:
+        """Each piece as one read of the socket; then so many turns of the event loop, by default all that anything can need."""
         for piece in data:
             self.connection.data_received(piece)
-        await settle()
+        await settle(turns)
 
     def pass_time(self, seconds: float, haste: Haste | None = None) -> None:
         """A look of the warden, so many seconds after the connection was made."""
@@ -104,8 +104,8 @@ class Wire:
         return json.loads(body)
 
 
-async def settle() -> None:
-    for _ in range(200):
+async def settle(turns: int = 200) -> None:
+    for _ in range(turns):
         await asyncio.sleep(0)
 
 

@@ -379,6 +379,20 @@ def test_the_warden_hurries_once_someone_found_no_room() -> None:
     run(check)
 
 
+def test_no_time_out_comes_before_its_time_though_the_clock_is_coarse() -> None:
+    async def check() -> None:
+        warden = Warden(Patience(head=1), 1000, Metrics())
+        warden.look([], 5000.0)
+        wire = Wire(Echo(), warden=warden)
+        warden.look([], 5000.0)
+        await wire.send(b"GET ")  # just before the next round
+        for now, ended in ((5001.0, None), (5002.0, None), (5002.1, "eof")):
+            wire.connection.look(now, Haste())
+            assert wire.transport.ended == ended
+
+    run(check)
+
+
 def test_beyond_the_limit_a_connection_is_answered_and_closed() -> None:
     async def check() -> None:
         first = Wire(Echo(), Patience(connections=1))

@@ -32,6 +32,7 @@ BASE = names(PROJECT["project"]["dependencies"])
 SERVER = names(PROJECT["project"]["optional-dependencies"]["server"])
 CHECKS = names(PROJECT["dependency-groups"]["build"] + PROJECT["dependency-groups"]["dev"])
 PEERS = names(PROJECT["dependency-groups"]["peers"])
+FUZZ = names(PROJECT["dependency-groups"]["fuzz"])  # of `make fuzz` alone
 
 
 def imported(files: Iterable[Path], own: set[str]) -> dict[str, str]:
@@ -75,7 +76,7 @@ def test_declared_imported_and_explained_are_the_same_set() -> None:
     checks = python_files("tests", "bench", "tools")
     imports |= imported(checks, own={path.stem for path in checks} | {"indelible", "bench", "tests"})
     imports |= {name: place for name, place in TOOLS.items() if name in read(place)}
-    assert problems(BASE | SERVER | CHECKS | PEERS, imports, explained(read("docs/dependencies.md"))) == []
+    assert problems(BASE | SERVER | CHECKS | PEERS | FUZZ, imports, explained(read("docs/dependencies.md"))) == []
 
 
 def test_nothing_but_the_service_beside_us_imports_what_only_that_needs() -> None:
@@ -127,14 +128,15 @@ def pins(lock: str) -> dict[str, str]:
 
 
 def test_each_lock_pins_what_is_declared_with_hashes_and_names_no_index() -> None:
-    base, server, dev, peers = (pins(read(f"requirements/{name}.txt")) for name in ("base", "server", "dev", "peers"))
+    base, server, dev, peers, fuzz = (pins(read(f"requirements/{name}.txt")) for name in ("base", "server", "dev", "peers", "fuzz"))
     assert base.keys() >= BASE
     assert server.keys() >= BASE | SERVER | {"flit_core"}
     assert dev.keys() >= BASE | SERVER | CHECKS
     assert not base.keys() & SERVER
-    assert base.items() <= server.items() <= dev.items()
     assert peers.keys() >= PEERS
     assert {name: peers[name] for name in peers.keys() & server.keys()}.items() <= server.items()  # both sides of a comparison run the same
+    assert fuzz.keys() >= BASE | SERVER | CHECKS | FUZZ and not dev.keys() & FUZZ
+    assert base.items() <= server.items() <= dev.items() <= fuzz.items()
 
 
 @pytest.mark.parametrize("line", ["a==1", "a>=1 --hash=sha256:" + "0" * 64, "--index-url there", "a==1 --hash=sha256:0"])

@@ -110,7 +110,9 @@ class Connection(HttpToolsProtocol):
         return min(len(data), at + PIECE) if end < 0 else end + len(_END)
 
     def _keep(self, rest: bytes) -> None:
-        """Hold `rest` back. Reading goes on with on_response_complete, or in the next turn where only that was due."""
+        """Hold `rest` back, unless this is the end. Reading goes on after the next answer, or in the next turn if none is due."""
+        if self.ending:
+            rest = b""
         self.warden.held += len(rest) - len(self._held)
         self._held = rest
         if not rest:

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from indelible.http.metrics import Metrics
 
-ROUND = 1.0  # s between two looks at every connection: what a time-out may be late
+ROUND = 1.0  # s between two looks at every connection: a time-out may come twice as much too late
 HURRY = 2.0  # s that a connection may take for what it began once there is no more room
 RATE = 1024  # bytes/s, averaged over `stall` seconds, that a body must bring and an answer must be taken at
 _HELD = 16 << 20  # bytes of requests that wait behind others of their connection
@@ -48,7 +48,7 @@ class Warden:
         self.patience = patience
         self.room = room
         self.answered = metrics.answered
-        self.now = monotonic()  # coarse: of the last round
+        self.now = monotonic() + ROUND  # coarse, of the next round: no time-out comes too early
         self.held = 0  # bytes that were received and wait for their turn
         self.unsent = 0  # bytes of answers that clients do not take
         self.crowded = False  # a connection was refused since the last round
@@ -74,6 +74,6 @@ class Warden:
         """One round."""
         turned_away = self._metrics.turned_away
         haste = Haste(self.crowded, turned_away > self._turned_away or self.unsent > self.room // 2)
-        self.now, self._turned_away, self.crowded = now, turned_away, False
+        self.now, self._turned_away, self.crowded = now + ROUND, turned_away, False
         for connection in list(connections):
             connection.look(now, haste)
