@@ -63,7 +63,7 @@ SMALL = """
 ```console
 $ make run
 …
-ready at http://127.0.0.1:8080 (entries: default 0); no key: this machine only
+{…"event":"ready",…}
 ```
 ```console
 $ curl --json '[
