@@ -100,7 +100,7 @@ class Shell:
         said = ""
         for line in self._server.process.stderr:
             said += line
-            if line.startswith("ready at "):
+            if '"event":"ready"' in line:
                 break
         return said
 

@@ -39,7 +39,7 @@ def test_the_table_of_routes_is_the_applications() -> None:
 
 
 def _of_a_log(path: str) -> bool:
-    return path.startswith("/v1/") and not path.startswith("/v1/logs")
+    return path.startswith("/v1/") and not path.startswith(("/v1/logs", "/v1/status"))
 
 
 def test_the_table_of_statuses_is_that_of_the_errors() -> None:

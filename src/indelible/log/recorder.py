@@ -101,7 +101,7 @@ class Recorder:
         self.ready = True
 
     def fold(self, run: Sequence[Placed]) -> None:
-        """Take frames of one origin that were journaled by others. Raises Damaged at the one whose events are not those that were hashed."""
+        """Take frames of one origin that others journaled. Raises Damaged at the one whose events are not those that were hashed."""
         try:
             prepared = replayed([placed.frame for placed in run])
         except Forged as error:
