@@ -63,7 +63,7 @@ SMALL = """
 ```console
 $ make run
 …
-{…"event":"ready",…}
+{…"event":"ready","url":"http://127.0.0.1:8080","entries":{"default":0},…}
 ```
 ```console
 $ curl --json '[
@@ -85,7 +85,7 @@ def test_a_page_that_is_right_passes_and_one_that_is_wrong_is_told_with_its_line
     right.mkdir()
     wrong.mkdir()
     assert run(SMALL, right) == []
-    page = SMALL.replace('"stored":1', '"stored":2').replace("default 0", "default 1").replace("\n1\n", "\n2\n")
+    page = SMALL.replace('"stored":1', '"stored":2').replace('"default":0', '"default":1').replace("\n1\n", "\n2\n")
     assert [difference.partition(":")[0] for difference in run(page, wrong)] == ["line 3", "line 8", "line 11"]
 
 

@@ -76,8 +76,17 @@ def interrupted(data: Path) -> Damaged | None:
     return Damaged(f"a repair of {data} was interrupted: `indelible repair --data {shlex.quote(str(data))} --yes` finishes it")
 
 
+def check(data: Path) -> None:
+    """Raises what keeps a start from `data`, before a byte of it is changed: Misconfigured for another version, Damaged."""
+    check_layout(data)
+    if (data / JOURNAL).is_dir():
+        read_manifest(data / JOURNAL)
+    if stopped := interrupted(data):
+        raise stopped
+
+
 def check_layout(data: Path) -> None:
-    """Raises Misconfigured for a data directory that a newer version laid out, before a byte of it is changed.
+    """Raises Misconfigured for a data directory that a newer version laid out.
 
     Layout 1 has no layout.json: a version that lays out anything else leaves one.
     """

@@ -12,19 +12,7 @@ from pathlib import Path
 
 from indelible.errors import Damaged, JournalFailed, JournalFull
 from indelible.journal.commit import GroupCommit
-from indelible.journal.directory import (
-    FORMAT,
-    JOURNAL,
-    Manifest,
-    check_layout,
-    file_name,
-    interrupted,
-    read_manifest,
-    reading,
-    take_lock,
-    usage,
-    write_manifest,
-)
+from indelible.journal.directory import FORMAT, JOURNAL, Manifest, check, file_name, reading, take_lock, usage, write_manifest
 from indelible.journal.files import FULL, Files, sync_directory
 from indelible.journal.port import Frame, Place, Placed, Position, Usage
 from indelible.journal.reader import FileReader
@@ -55,11 +43,7 @@ def open_file_journal(
     held = Reserve(files, directory, reserve)
     lock: int | None = None
     try:
-        check_layout(data)
-        if directory.is_dir():
-            read_manifest(directory)  # a format that is not ours is refused before anything is written
-        if stopped := interrupted(data):
-            raise stopped
+        check(data)
         made = [path for path in (data, *data.parents) if not path.exists()]
         data.mkdir(parents=True, exist_ok=True)
         lock = take_lock(data)
@@ -102,13 +86,10 @@ class FileJournal:
     damage: Damaged | None = None
     complete = True
 
-    def __init__(
-        self, files: Files, directory: Path, lock: int, id: str, writer: Writer, reserve: Reserve, file_size: int = FILE_SIZE
-    ) -> None:
+    def __init__(self, files: Files, directory: Path, lock: int, id: str, writer: Writer, reserve: Reserve, step: int) -> None:
         self.id = id
-        self._file_size = file_size
-        self._files = files
-        self._directory = directory
+        self._files, self._directory = files, directory
+        self._step = step  # bytes of a journal file
         self._lock = lock
         self._writer = writer
         self._reserve = reserve
@@ -184,7 +165,7 @@ class FileJournal:
 
     def usage(self) -> Usage:
         """What it takes and what is left (port.py)."""
-        return usage(self._files, self._directory, self.end, self._file_size)
+        return usage(self._files, self._directory, self.end, self._step)
 
     async def close(self) -> None:
         """Finish what is in flight and release the directory. Appends after it raise JournalFailed."""
