@@ -11,7 +11,7 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -53,8 +53,12 @@ class Rule:
     def strike(self) -> None:
         if self.what == "KILL":
             os.kill(os.getpid(), signal.SIGKILL)
-        number = getattr(errno, self.what)
-        raise OSError(number, os.strerror(number))
+        raise OSError(getattr(errno, self.what), self.reason)
+
+    @property
+    def reason(self) -> str:
+        """What the operating system says about it."""
+        return os.strerror(getattr(errno, self.what))
 
 
 def variables(*rules: Rule) -> dict[str, str]:
@@ -133,21 +137,25 @@ class Unreliable(Files):
         for rule in rules:
             rule.strike()
 
+    def opening(self, opened: Callable[..., int]) -> Callable[..., int]:
+        """Instead of os.open: the lock goes past the other operations."""
+
+        def open(path: Any, *more: Any, **named: Any) -> int:
+            if not (isinstance(path, Path) and path.name == "lock"):
+                return opened(path, *more, **named)
+            with self.around("open", path):
+                return opened(path, *more, **named)
+
+        return open
+
 
 def main() -> None:
     """The command `indelible`, its journal and its lock on an unreliable disk."""
     from indelible.cli.main import main as indelible
     from indelible.journal import file
 
-    files, opened = Unreliable(), os.open
-
-    def open(path: Any, flags: int, *more: Any, **named: Any) -> int:
-        if not (isinstance(path, Path) and path.name == "lock"):
-            return opened(path, flags, *more, **named)
-        with files.around("open", path):
-            return opened(path, flags, *more, **named)
-
-    os.open = open  # type: ignore[assignment]
+    files = Unreliable()
+    os.open = files.opening(os.open)
     file.Files = lambda: files  # type: ignore[assignment,misc,return-value]
     with suppress(KeyboardInterrupt):
         indelible()
