@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from unreliable import Rule, Unreliable, variables
 
 from indelible import config
 from indelible.errors import IndelibleError, JournalFailed, JournalFull
-from indelible.journal import file
+from indelible.journal import timed
 from indelible.journal.file import FileJournal, open_file_journal
 from indelible.journal.port import Frame
 
@@ -55,22 +54,22 @@ def test_a_full_disk_is_refused_with_507_read_on_and_written_again_once_there_is
     with server(tmp_path / "data", unreliable.COMMAND, INDELIBLE_JOURNAL_FILE_SIZE="1 MiB", **given) as service:
         flag.touch()
         stored = 0
-        for number in count():
+        for number in range(200):
             status, answer = service.post(batch(number))
             if status != 201:
                 break
             stored += 100
         assert (status, answer["type"]) == (507, "/problems/disk-full")
         assert stored and service.post(batch(number))[0] == 507
-        assert service.get("/v1/count") == (200, {"count": stored})
+        assert service.get("/v1/count") == (200, {"count": stored, "complete": True})
         assert service.get("/v1/events/0-99")[0] == 200
         flag.unlink()
         status, answer = service.post(batch(number))
         assert (status, answer["receipts"][0]["index"]) == (201, stored)
-        assert service.get("/v1/count")[1] == {"count": stored + 100}
+        assert service.get("/v1/count")[1] == {"count": stored + 100, "complete": True}
         assert service.stop()[0] == 0
         service.start()
-        assert service.get("/v1/count")[1] == {"count": stored + 100}
+        assert service.get("/v1/count")[1] == {"count": stored + 100, "complete": True}
 
 
 def batch(number: int) -> list[bytes]:
@@ -87,13 +86,14 @@ def test_what_the_disk_does_not_give_is_a_500_and_the_process_goes_on(tmp_path: 
         assert service.get("/v1/count")[0] == 200
         flag.touch()
         assert refused(service.get("/v1/events/1"))
-        assert service.get("/v1/count") == (200, {"count": 1})  # what is loaded needs no look at the journal
+        assert service.get("/v1/count") == (200, {"count": 1, "complete": True})  # what is loaded needs no look at the journal
         assert service.post(second)[0] == 201
         assert refused(service.get("/v1/count"))
-        assert service.get("/readyz")[0] == 200
+        assert [service.get(f"/readyz?for={what}")[0] for what in ("read", "write")] == [503, 200]
         flag.unlink()
-        assert service.get("/v1/count") == (200, {"count": 2})
+        assert service.get("/v1/count") == (200, {"count": 2, "complete": True})
         assert [service.get(f"/v1/events/{id}")[0] for id in (1, 2)] == [200, 200]
+        assert service.get("/readyz")[0] == 200
         flag.touch()
         if operation == "open":  # the file is open by now, and whoever has it open may read it
             assert service.get("/v1/events/1")[0] == 200
@@ -105,7 +105,7 @@ def test_what_the_disk_does_not_give_is_a_500_and_the_process_goes_on(tmp_path: 
         flag.unlink()
         service.start()
         assert service.post(first)[1]["duplicates"] == 1
-        assert service.get("/v1/count")[1] == {"count": 2}
+        assert service.get("/v1/count")[1] == {"count": 2, "complete": True}
 
 
 def refused(answer: tuple[int, Any]) -> bool:
@@ -200,11 +200,11 @@ def test_a_start_that_cannot_be_says_why_in_one_line_and_loses_nothing(
     asyncio.run(fill())
     files = Unreliable([Rule(what, operation, kind, when)])
     with monkeypatch.context() as patched:
-        patched.setattr(file, "Files", lambda: files)
+        patched.setattr(timed, "Timed", lambda: files)
         patched.setattr(os, "open", files.opening(os.open))
         settings = config.load({"data": str(tmp_path)}, {})
         with pytest.raises(IndelibleError) as error:
-            config.compose(settings, lambda line: None)
+            config.compose(settings, lambda done, total: None)
     assert error.value.exit_code == code, error.value
     assert words in error.value.detail and "\n" not in error.value.detail
     assert str(tmp_path) in error.value.detail

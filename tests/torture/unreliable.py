@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from indelible.journal.files import Files
+from indelible.journal.timed import Timed
 
 VARIABLE = "UNRELIABLE"
 COMMAND = ("-c", "from unreliable import main; main()")
@@ -75,10 +75,11 @@ def kind_of(path: Path) -> str:
     return fixed or {".new": "renewed", ".journal": "file"}.get(path.suffix, "directory")
 
 
-class Unreliable(Files):
+class Unreliable(Timed):
     """The operating system, but for its rules."""
 
     def __init__(self, rules: list[Rule] | None = None) -> None:
+        super().__init__()
         self.rules = [Rule(**each) for each in json.loads(os.environ[VARIABLE])] if rules is None else rules
         self._paths: dict[int, Path] = {}
         self._lock = Lock()
@@ -152,11 +153,11 @@ class Unreliable(Files):
 def main() -> None:
     """The command `indelible`, its journal and its lock on an unreliable disk."""
     from indelible.cli.main import main as indelible
-    from indelible.journal import file
+    from indelible.journal import timed
 
     files = Unreliable()
     os.open = files.opening(os.open)
-    file.Files = lambda: files  # type: ignore[assignment,misc,return-value]
+    timed.Timed = lambda: files  # type: ignore[assignment,misc]
     with suppress(KeyboardInterrupt):
         indelible()
     sys.exit()
