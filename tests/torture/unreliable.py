@@ -11,14 +11,14 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from indelible.journal.files import Files
+from indelible.journal.timed import Timed
 
 VARIABLE = "UNRELIABLE"
 COMMAND = ("-c", "from unreliable import main; main()")
@@ -53,8 +53,12 @@ class Rule:
     def strike(self) -> None:
         if self.what == "KILL":
             os.kill(os.getpid(), signal.SIGKILL)
-        number = getattr(errno, self.what)
-        raise OSError(number, os.strerror(number))
+        raise OSError(getattr(errno, self.what), self.reason)
+
+    @property
+    def reason(self) -> str:
+        """What the operating system says about it."""
+        return os.strerror(getattr(errno, self.what))
 
 
 def variables(*rules: Rule) -> dict[str, str]:
@@ -71,10 +75,11 @@ def kind_of(path: Path) -> str:
     return fixed or {".new": "renewed", ".journal": "file"}.get(path.suffix, "directory")
 
 
-class Unreliable(Files):
+class Unreliable(Timed):
     """The operating system, but for its rules."""
 
     def __init__(self, rules: list[Rule] | None = None) -> None:
+        super().__init__()
         self.rules = [Rule(**each) for each in json.loads(os.environ[VARIABLE])] if rules is None else rules
         self._paths: dict[int, Path] = {}
         self._lock = Lock()
@@ -133,22 +138,26 @@ class Unreliable(Files):
         for rule in rules:
             rule.strike()
 
+    def opening(self, opened: Callable[..., int]) -> Callable[..., int]:
+        """Instead of os.open: the lock goes past the other operations."""
+
+        def open(path: Any, *more: Any, **named: Any) -> int:
+            if not (isinstance(path, Path) and path.name == "lock"):
+                return opened(path, *more, **named)
+            with self.around("open", path):
+                return opened(path, *more, **named)
+
+        return open
+
 
 def main() -> None:
     """The command `indelible`, its journal and its lock on an unreliable disk."""
     from indelible.cli.main import main as indelible
-    from indelible.journal import file
+    from indelible.journal import timed
 
-    files, opened = Unreliable(), os.open
-
-    def open(path: Any, flags: int, *more: Any, **named: Any) -> int:
-        if not (isinstance(path, Path) and path.name == "lock"):
-            return opened(path, flags, *more, **named)
-        with files.around("open", path):
-            return opened(path, flags, *more, **named)
-
-    os.open = open  # type: ignore[assignment]
-    file.Files = lambda: files  # type: ignore[assignment,misc,return-value]
+    files = Unreliable()
+    os.open = files.opening(os.open)
+    timed.Timed = lambda: files  # type: ignore[assignment,misc]
     with suppress(KeyboardInterrupt):
         indelible()
     sys.exit()

@@ -7,7 +7,7 @@ from msgspec.json import encode
 from starlette.responses import Response
 from starlette.types import Scope
 
-from indelible.errors import Busy, Fault, IndelibleError, JournalFailed
+from indelible.errors import Busy, Fault, IndelibleError
 from indelible.http.log import say, trace
 
 MEDIA_TYPE = "application/problem+json"
@@ -57,9 +57,12 @@ def response(error: IndelibleError, allow: str = "") -> Response:
 
 
 def translated(error: Exception, scope: Scope) -> IndelibleError:
-    """Our own error for whatever a handler raised; those that are our fault are logged on stderr."""
+    """Our own error for whatever a handler raised; those that are our fault are logged on stderr.
+
+    A failed journal is not, however many requests meet it: the process ends, and says so once.
+    """
     ours = error if isinstance(error, IndelibleError) else IndelibleError()
-    if ours.status == 500 or isinstance(ours, JournalFailed):
+    if ours.status == 500:
         say(
             "failed",
             "error",

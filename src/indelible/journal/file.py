@@ -71,7 +71,7 @@ def _recovered(files: Files, directory: Path, file_size: int, progress: Progress
         if error.errno not in FULL:
             raise
     with reserve.given_back():
-        return recover(files, directory, file_size, progress)
+        return recover(files, directory, 0, progress)  # the zeros come once the reserve is whole again
 
 
 class FileJournal:

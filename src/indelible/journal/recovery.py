@@ -71,6 +71,7 @@ class _Tail(NamedTuple):
 def recover(files: Files, directory: Path, file_size: int, progress: Progress) -> Chain:
     """Read the journal in `directory` and make all of it durable; an empty directory becomes a journal.
 
+    The new file has zeros up to `file_size`; on a full disk it has none, and with 0 none are tried.
     Raises Damaged if a frame that was acknowledged does not hold, OSError if there is no room for the new file or the disk fails: the
     next start then finds no less than this one found.
     """
@@ -201,12 +202,13 @@ def _renew(files: Files, directory: Path, file_size: int, tail: _Tail) -> Tip:
 
 def _created(files: Files, path: Path, content: bytes, file_size: int) -> tuple[int, bool]:
     """The descriptor, and whether zeros stand behind the content: what was stored can be read on a disk that takes nothing more."""
-    try:
-        return create(files, path, content, file_size), True
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        return create(files, path, content, 0), False
+    if file_size:
+        try:
+            return create(files, path, content, file_size), True
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+    return create(files, path, content, 0), False
 
 
 def _watched(frames: Iterator[Found], link: _Link, links: list[_Link], progress: Progress) -> Iterator[Found]:
