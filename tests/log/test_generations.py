@@ -43,7 +43,7 @@ async def take(journal: FileJournal, recorder: Watched, step: Step, moment: int)
         await recorder.record(await prepared([one.line for one in what], log, moment))
         return
     gap = Gap("00000001.journal", 1, 2, what, "any")
-    recorder.fold(await journal.append(damage_frame(log, gap, recorder, moment, bytes([moment]) * 16)))
+    recorder.fold([await journal.append(damage_frame(log, gap, recorder, moment, bytes([moment]) * 16))])
 
 
 @given(steps, st.sampled_from([3, 1 << 20]))

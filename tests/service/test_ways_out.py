@@ -100,7 +100,7 @@ def test_a_directory_in_use_is_refused_with_the_command_that_ends_the_other(tmp_
         assert code == 75 and said.count("\n") == 1
     [kill] = re.findall(r"`(kill \d+)`", said)
     subprocess.run(shlex.split(kill), check=True)
-    assert first._reap()[0] == 0
+    assert first.reap()[0] == 0
     starts(["serve", "--data", str(tmp_path)])
 
 
