@@ -5,61 +5,71 @@ SEED=7 repeats the draws of a run that said 7. Ends after MINUTES at the latest,
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 from kills import FRESH, RUNNING, STARTING, Trail, moments
 from seeds import SEED
+from small_disk import fill
+from test_disk_faults import FATAL
 from test_power_cuts_of_the_service import endure, fails_once, full_for_a_while, no_fault
 from unreliable import Rule
 
 ROUNDS = int(os.environ.get("ROUNDS") or 300)
 MINUTES = float(os.environ.get("MINUTES") or 10)
 TRAIL = 12  # rounds on one data directory
-SIMULATED = 10  # rounds of kills to one of the simulated disk
 
 
-def rules(random: Random) -> list[Rule | None]:
-    """For the rounds of one trail: one point of a new directory, the others in turn, every fifth time a random moment."""
-    drawn = [point.rule(when, random) for point, when in random.sample(moments(RUNNING + STARTING), TRAIL - 1)]
-    point, when = random.choice(moments(FRESH))
-    return [point.rule(when, random), *(None if number % 5 == 4 else rule for number, rule in enumerate(drawn))]
+def rules(random: Random) -> Iterator[Rule | None]:
+    """Every point and every fatal failure in turn, in a new order each time round; every fifth time a random moment."""
+    while True:
+        points = [point.rule(when, random) for point, when in moments(RUNNING + STARTING)]
+        failures = [Rule(what, *place, nth=random.randrange(2, 20) if place[1] == "file" else 1) for *place, what in FATAL]
+        for number, rule in enumerate(random.sample(points + failures, len(points + failures))):
+            yield rule
+            if number % 4 == 3:
+                yield None
 
 
 def main() -> None:
-    begun = time.monotonic()
+    random, begun = Random(f"{SEED} rounds"), time.monotonic()
     say(f"SEED={SEED} ROUNDS={ROUNDS}, at most {MINUTES:g} minutes")
-    done, met = 0, Counter[str]()
+    fresh, others = itertools.cycle(random.sample(moments(FRESH), len(moments(FRESH)))), rules(random)
+    done, met = 0, Counter[bool]()
     while done < ROUNDS and time.monotonic() - begun < 60 * MINUTES:
-        random = Random(f"{SEED} trail {done}")
         directory = Path(tempfile.mkdtemp(prefix="torture-"))
         with Trail(directory) as trail:
-            for rule in rules(random):
+            point, when = next(fresh)
+            for rule in (point.rule(when, random), *itertools.islice(others, TRAIL - 1)):
                 if done == ROUNDS or time.monotonic() - begun > 60 * MINUTES:
                     break
                 reached = trail.life(random, rule)
                 done += 1
-                met["met" if reached else "not met"] += rule is not None
+                met[reached] += rule is not None
                 about = f"{rule}{'' if reached else ' (not met)'}" if rule else "KILL at a random moment"
                 say(f"round {done:4}  {time.monotonic() - begun:6.1f} s  {len(trail.ledger.receipts):7,} receipts hold  {about}")
             trail.end()
         shutil.rmtree(directory)
-        simulated(done, begun)
-    say(f"{done} rounds, {met['met']} points met, {met['not met']} not; every receipt holds")
+        beside(done, begun)
+    say(f"{done} rounds, {met[True]} points met, {met[False]} not; every receipt holds")
 
 
-def simulated(done: int, begun: float) -> None:
+def beside(done: int, begun: float) -> None:
+    """A round of the other disks: three simulated ones, and a small one that fills up."""
     for kind in (no_fault, full_for_a_while, fails_once):
         directory = Path(tempfile.mkdtemp(prefix="torture-"))
         endure(directory, kind, Random(f"{SEED} {kind.__name__} {done}"))
         shutil.rmtree(directory)
-        say(f"disk        {time.monotonic() - begun:6.1f} s  {kind.__name__.replace('_', ' ')}: every receipt holds")
+    small = "" if fill(Random(f"{SEED} small {done}")) else "; no small disk: only root may mount one, on Linux"
+    say(f"disks       {time.monotonic() - begun:6.1f} s  every receipt holds{small}")
 
 
 def say(line: str) -> None:

@@ -24,7 +24,7 @@ from indelible.journal.port import Frame
 
 SIZE = 2048
 
-FATAL = [  # operation, kind, when, error: each leaves nobody knowing what the disk holds, or what could be written next
+FATAL: list[tuple[str, str, str, str]] = [  # operation, kind, when, error: nobody knows what the disk holds, or it takes no more
     ("fdatasync", "file", "before", "EIO"),
     ("fdatasync", "file", "after", "EIO"),
     ("pwrite", "file", "half", "EIO"),
