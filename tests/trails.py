@@ -238,6 +238,18 @@ def forge(data: Path) -> list[bytes]:
     return gone
 
 
+def break_the_chain(data: Path) -> list[bytes]:
+    """A frame that is whole and says that it follows another one than it does."""
+    path = files(data)[1]
+    start, end = frames_of(path)[2]
+    with Tape(Files(), path) as tape:
+        found = tape.frame(start)
+    line, _ = encode(found.frame, "0" * 32, found.safe)
+    assert len(line) + len(found.frame.text) == end - start
+    overwrite(path, start, line + found.frame.text)
+    return []
+
+
 def forged_trail(data: Path) -> int:
     """Three frames of which the second holds another event than was hashed, in a chain that is as it should be. Its position."""
 
@@ -269,7 +281,7 @@ def lose_everything(data: Path) -> list[bytes]:
 
 LOSSES: list[Harm] = [
     *(flip, zero_a_page, lose_a_head, cut_a_file, cut_between_frames, remove_the_first, remove_one, harm_the_last_below_its_mark),
-    *(copy_one_over_another, forge, harm_two, lose_everything),
+    *(copy_one_over_another, break_the_chain, forge, harm_two, lose_everything),
 ]
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from base64 import b64decode
 from pathlib import Path
 
 import pytest
-from trails import HARMLESS, LOSSES, Harm, Quick, contents, files, line, lines_in, mend, overwrite, root, started, trail
+from trails import HARMLESS, LOSSES, SIZE, Harm, Quick, contents, files, harm_two, line, lines_in, mend, overwrite, root, started, trail
 from trails import frames_of as spans
 
-from indelible.errors import Damaged, InUse, JournalFailed, Misconfigured
+from indelible.errors import Damaged, InUse, JournalFailed, JournalFull, Misconfigured
 from indelible.journal.directory import take_lock
 from indelible.journal.files import Files
+from indelible.journal.frame import encode
+from indelible.journal.scan import Tape
 
 NAMED = {"ids": lambda harm: harm.__name__}
 
@@ -113,6 +117,46 @@ def test_a_torn_tail_is_no_damage_and_is_dropped_with_what_stands_behind_it_as_a
     assert torn and not set(torn) & set(lines)
 
 
+def test_what_a_rotation_left_behind_that_was_cut_short_changes_nothing_of_that(tmp_path: Path) -> None:
+    trail(tmp_path)
+    path = files(tmp_path)[-1]
+    start, last = spans(path)[-2][0], spans(path)[-1][1]
+    overwrite(path, start, bytes(last - start - 20))
+    path.with_name(f"{len(files(tmp_path)) + 1:08d}.journal").write_bytes(bytes(SIZE))
+    assert mend(tmp_path).gaps == []
+
+
+def test_frames_behind_the_end_of_a_closed_file_are_none_of_its_own(tmp_path: Path) -> None:
+    """A start writes what it cannot know to be durable into the next file; the old one may keep it, whole, behind its end."""
+    receipts = trail(tmp_path)
+    path, follower = files(tmp_path)[:2]
+    start, _ = spans(follower)[1]
+    with Tape(Quick(), follower) as tape, path.open("ab") as closed:
+        frame = tape.frame(start).frame
+        with Tape(Quick(), path) as before:
+            line, _ = encode(frame, before.frame(spans(path)[-1][0]).checksum, spans(path)[-1][1])
+        closed.write(line + frame.text)
+    assert mend(tmp_path, write=False).gaps == []
+    overwrite(path, 40, b"????")
+    mend(tmp_path)
+    lines = [line for _, line in started(tmp_path).lines]
+    assert [lines.count(line) for line in frame.text.splitlines()] == [1] * frame.count
+    assert len(receipts) - 3 <= len([line for line in lines if b"indelible.damage" not in line]) < len(receipts)
+
+
+def test_damage_between_the_repair_and_the_next_start_is_found(tmp_path: Path) -> None:
+    """What was written anew was durable before it was the journal, and its frames say so."""
+    trail(tmp_path)
+    LOSSES[0](tmp_path)
+    mend(tmp_path)
+    path = files(tmp_path)[-1]
+    start, _ = spans(path)[-2]
+    overwrite(path, start + 40, b"????")
+    with pytest.raises(Damaged):
+        started(tmp_path)
+    assert mend(tmp_path).aside
+
+
 def test_files_before_the_damage_are_not_written_again(tmp_path: Path) -> None:
     trail(tmp_path)
     overwrite(files(tmp_path)[2], 40, b"????")
@@ -130,7 +174,7 @@ def test_without_links_the_files_before_the_damage_are_copied(tmp_path: Path) ->
             raise PermissionError
 
     receipts = trail(tmp_path)
-    gone = LOSSES[-2](tmp_path)
+    gone = harm_two(tmp_path)
     mend(tmp_path, files=NoLinks())
     assert {each.line for each in receipts} - set(gone) <= {line for _, line in started(tmp_path).lines}
 
@@ -195,14 +239,17 @@ def test_what_is_no_data_directory_is_not_made_one(tmp_path: Path) -> None:
     assert not (tmp_path / "typo").exists()
 
 
-def test_a_disk_that_fails_leaves_the_old_journal_and_nothing_half_made(tmp_path: Path) -> None:
-    class Failing(Files):
-        def fsync(self, fd: int) -> None:
-            raise OSError(5, "Input/output error")
+@pytest.mark.parametrize(("number", "error"), [(errno.EIO, JournalFailed), (errno.ENOSPC, JournalFull), (errno.EDQUOT, JournalFull)])
+def test_a_disk_that_fails_or_is_full_leaves_the_old_journal_and_nothing_half_made(
+    number: int, error: type[JournalFailed | JournalFull], tmp_path: Path
+) -> None:
+    class Failing(Quick):
+        def pwrite(self, fd: int, data: bytes | memoryview, offset: int) -> int:
+            raise OSError(number, os.strerror(number))
 
     trail(tmp_path)
     LOSSES[0](tmp_path)
     before = contents(tmp_path)
-    with pytest.raises(JournalFailed, match="repair again"):
+    with pytest.raises(error, match="repair again"):
         mend(tmp_path, files=Failing())
     assert contents(tmp_path) == before

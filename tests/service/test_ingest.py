@@ -269,6 +269,20 @@ def test_each_log_has_its_own_indexes_and_others_do_not_exist(tmp_path: Path) ->
     with_service(tmp_path, work, logs=("default", "eu"))
 
 
+@pytest.mark.parametrize("target", ["/v1/events", "/v1/events?on_error=skip"])
+def test_who_sends_what_is_refused_is_counted_whether_others_are_stored_or_not(target: str, tmp_path: Path) -> None:
+    async def work(web: Web) -> None:
+        body = b'{"type":"t","source":"good"}\n{"type":"","source":"bad"}\n'
+        await web.post(body, NDJSON, target)
+        assert web.service.refusals.counts == {("not-an-event #/type", "bad"): 1}
+        large = body + b'{"type":"t","source":"good","data":"%b"}\n' % (b"x" * (1 << 20)) * 2
+        await web.post(large, NDJSON, target)  # to look through it again would cost others their turn
+        assert web.service.refusals.counts["not-an-event #/type", "-"] == 1
+        assert web.service.refusals.counts.total() >= 2
+
+    with_service(tmp_path, work, limits=Limits(event_bytes=2 << 20))
+
+
 def test_an_acknowledged_event_is_in_the_very_next_answer(tmp_path: Path) -> None:
     async def work(web: Web) -> None:
         async def write(name: int) -> None:

@@ -237,8 +237,29 @@ def test_a_loader_that_dies_thrice_at_one_place_fails_the_question_and_not_the_n
         tail = Tail(tmp_path / "tail", Deadly(journal.reader(), 0, 3, graves), journal.first, Everything(journal))
         with pytest.raises(IndelibleError, match="between positions 0 and 5: the loader ended with status -9, 3 times"):
             await tail.count(ALL)
+        assert "3 times" in tail.trouble
         assert await tail.count(ALL) == 5
+        assert tail.trouble == ""
         await tail.close()
+        await journal.close()
+
+    asyncio.run(go())
+
+
+def test_a_load_that_failed_is_tried_again_though_nobody_asks(tmp_path: Path, graves: Path) -> None:
+    async def go() -> None:
+        journal = open_file_journal(tmp_path, file_size=1 << 20)
+        await append(journal, 5)
+        tail = Tail(tmp_path / "tail", Deadly(journal.reader(), 0, 3, graves), journal.first, Everything(journal))
+        with pytest.raises(IndelibleError):
+            await tail.count(ALL)
+        tail.retry()
+        assert tail._loading
+        await asyncio.wait([tail._loading])
+        assert tail.trouble == ""
+        await tail.close()
+        tail.retry()
+        assert tail.loader.pid is None
         await journal.close()
 
     asyncio.run(go())

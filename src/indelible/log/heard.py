@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from indelible.log.duplicates import Settled
 
-_FEW = 8  # sources that are looked for from the end faster than all are counted through
+_FEW = 16  # sources that are looked for from the end faster than all are counted through
 SOURCES = 1000  # of all logs; the one that was silent longest makes room
 
 
