@@ -146,6 +146,7 @@ def test_what_the_reserve_gave_back_is_not_taken_for_the_next_file(tmp_path: Pat
         with pytest.raises(JournalFull):
             await journal.append(frame(2000, size=300))
         assert disk.left > SIZE
+        assert journal.usage().step == SIZE + 2 * SIZE  # what it takes before events are stored again
         disk.capacity += 2 * SIZE
         await journal.append(frame(2000, size=300))
         assert (tmp_path / "journal" / "reserve").stat().st_size == 2 * SIZE

@@ -30,7 +30,7 @@ def test_whatever_is_accepted_comes_back_to_the_byte_before_and_after_a_restart(
 
 async def _through(data: Path, drawn: list[tuple[bytes, bool]]) -> None:
     async with serving(data) as web:
-        body = b"".join(line + b"\n" for line, _ in drawn)
+        body = b"\n" + b"".join(line + b"\n" for line, _ in drawn)  # a byte order mark is skipped at the very beginning only
         answer = await web.post(body, NDJSON, "/v1/events?on_error=skip")
         good = [line.replace(b"\r", b" ") for line, ok in drawn if ok]  # outside strings: inside one it is no JSON
         assert answer.status in ({200, 201, 409} if good else {422}), answer.body

@@ -165,7 +165,7 @@ class FileJournal:
 
     def usage(self) -> Usage:
         """What it takes and what is left (port.py)."""
-        return usage(self._files, self._directory, self.end, self._step)
+        return usage(self._files, self._directory, self.end, self._step + self._reserve.missing)
 
     async def close(self) -> None:
         """Finish what is in flight and release the directory. Appends after it raise JournalFailed."""

@@ -24,6 +24,14 @@ class Reserve:
         self._path = directory / "reserve"
         self._size = size
 
+    @property
+    def missing(self) -> int:
+        """Bytes that it takes to be whole. Raises OSError."""
+        try:
+            return max(0, self._size - os.stat(self._path).st_size)
+        except FileNotFoundError:
+            return self._size
+
     def fill(self) -> None:
         """Make it whole. Raises OSError if there is no room for all of it: then it is as it was."""
         with self.lock:
