@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from connection_fakes import EVENT, GET, HOST, Echo, Wire, early, post, settle
 
-from indelible.http.connection import DRAINED, LINGER, MOST_HEAD, MOST_HEADERS, PIECE
+from indelible.http.connection import LINGER
 from indelible.http.metrics import Metrics
+from indelible.http.reading import DRAINED, MOST_HEAD, MOST_HEADERS, PIECE
 from indelible.http.warden import Haste, Patience, Warden
 
 FEW = 1 << 18  # bytes that one read of a socket gives
@@ -159,6 +161,24 @@ def test_what_is_no_request_is_a_problem_after_all_answers_before_it_and_nothing
         assert [path for _, path, _ in echo.requests] == ["/healthz"] * ahead
         await wire.send(post(path=b"/smuggled"))
         assert len(echo.requests) == ahead
+
+    run(check)
+
+
+def test_a_client_that_asks_first_and_breaks_its_body_is_told_once() -> None:
+    async def check() -> None:
+        failures: list[BaseException] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            try:
+                assert (await receive())["type"] == "http.disconnect"
+            except BaseException as error:
+                failures.append(error)
+
+        wire = Wire(app)
+        await wire.send(post(b"Expect: 100-continue\r\n" + CHUNKED, b"zz\r\n\r\n"))
+        assert wire.statuses == [400]
+        assert failures == []
 
     run(check)
 
