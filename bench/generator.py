@@ -63,6 +63,6 @@ def confirm(server: Server, acknowledged: int, log: str = "") -> float:
     """Seconds until the log's count was answered with the number of acknowledged events. Raises Failed if it is another."""
     path = f"/v1/logs/{log}/count" if log else "/v1/count"
     answer, seconds = server.ask(path)
-    if answer != {"count": acknowledged}:
+    if answer["count"] != acknowledged or not answer.get("complete", True):
         raise Failed(f"{acknowledged} events were acknowledged, and {path} says {answer}")
     return seconds

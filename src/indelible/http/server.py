@@ -118,6 +118,7 @@ def _replay(service: Service, url: str, stopped: Callable[[], bool]) -> None:
     except _Stopped:
         return
     gc.freeze()  # the fold stays: collecting garbage need not look at it again and again
+    gc.set_threshold(50_000, 20, 100)  # a batch alone makes thousands of objects, and none of them is garbage in a circle
     sizes = {name: service.recorder.size(name) for name in service.logs}
     seconds = round(monotonic() - begun, 3)
     if error := service.recorder.damage:
