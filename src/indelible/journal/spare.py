@@ -22,7 +22,7 @@ class Spare:
         self._making: Future[int] = self._thread.submit(self._make)
 
     def take(self, name: Path) -> int:
-        """Give the spare the name `name` and return its descriptor; the name is not synced. The next spare is begun.
+        """Give the spare the name `name` and return its descriptor; the name is not synced. `begin` makes the next one.
 
         Waits for the thread. Raises OSError if there is no spare and none can be made, or it cannot be renamed: then nothing has changed,
         and the next call tries again.
@@ -31,8 +31,11 @@ class Spare:
             self._making = self._thread.submit(self._make)  # the disk that was full then may have room now
         fd = self._making.result()
         self._files.rename(self.path, name)
-        self._making = self._thread.submit(self._make)
         return fd
+
+    def begin(self) -> None:
+        """Make the next spare, after one was taken."""
+        self._making = self._thread.submit(self._make)
 
     def refill(self) -> None:
         """Fill the reserve soon; where there is no room for it, the making of the next spare tries again."""

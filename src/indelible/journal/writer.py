@@ -130,6 +130,7 @@ class Writer:
                 raise
             raise _full(error, self._directory) from error
         sync_directory(self._files, self._directory)
+        self.spare.begin()  # not before: the directory's sync would wait for all of its zeros
         with suppress(OSError):
             self._files.close(self._fd)
         self._predecessor = self._after = After(file_name(self._number), self._offset, self._prev)
