@@ -21,10 +21,11 @@ RULES: dict[str, set[str]] = {
     "demo": {"model", "client"},
     "journal": {"model", "tree"},
     "formats": {"model", "tree"},
+    "signing": {"model", "tree", "journal.files", "journal.directory"},
     "store": {"model", "tree", "journal.port"},
-    "log": {"model", "tree", "formats", "journal.port", "store.port"},
+    "log": {"model", "tree", "formats", "journal.port", "store.port", "signing.keys"},
     "http": {"model", "tree", "formats", "journal.port", "store.port", "log"},
-    "config": {"model", "tree", "formats", "journal", "store", "log", "http"},
+    "config": {"model", "tree", "formats", "journal", "store", "signing", "log", "http"},
     "cli": {"model", "tree", "formats", "journal.port", "store.port", "log", "http", "client", "demo", "config"},
     "__main__": {"cli"},
 }

@@ -11,7 +11,7 @@ from indelible.journal.port import Frame, Journal, Placed, Position
 from indelible.log.duplicates import Duplicates, Sent, Settled, conflict_of
 from indelible.log.generations import Generation, Trail
 from indelible.log.heard import Heard
-from indelible.log.places import Places
+from indelible.log.places import Held, Places
 from indelible.log.prepare import SLICE, Forged, Prepared, origin_of, replayed
 from indelible.log.window import KEY, Window
 from indelible.model.conflict import SOURCE
@@ -39,7 +39,6 @@ class Recorder:
     """
 
     # TODO(partitions): one recorder in one process for all logs; from about 200,000 events/s on, logs are spread over partitions.
-    # TODO(checkpoints): receipts end at `sequenced`; signed checkpoints over these trees prove them to outsiders.
 
     def __init__(self, journal: Journal, window: Window | None = None) -> None:
         self._journal = journal
@@ -74,6 +73,10 @@ class Recorder:
     def generations(self, log: str) -> tuple[Generation, ...]:
         """The trees of `log`, oldest first: one, unless acknowledged events were lost. All but the last have ended."""
         return self._trails.get(log, Trail()).generations
+
+    def held(self, log: str, start: int, stop: int) -> Held:
+        """Where the entries [start, stop) of `log` stand in the journal; there is at least one, and it has them all."""
+        return self._places.held(log, start, stop)
 
     @property
     def complete(self) -> bool:

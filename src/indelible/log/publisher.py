@@ -1,0 +1,198 @@
+"""The publisher: once a second at most, each log that has grown gets a checkpoint, which is durable before anybody sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from indelible.errors import Damaged, JournalFailed, JournalFull, NotFound, Unproven
+from indelible.log.generations import Generation
+from indelible.log.proofs import Proofs
+from indelible.log.shown import Published, Shown
+from indelible.model.receipt import State
+from indelible.signing.keys import Identity, origin_of
+from indelible.tree.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from indelible.tree.keys import SigningKey
+from indelible.tree.merkle import Hash
+from indelible.tree.note import Signature, parse_note
+
+EVERY = 1.0  # s between two checkpoints of a log
+SLICE = 8  # checkpoints signed between two turns of the event loop: about a millisecond
+
+
+class Ledger(Protocol):
+    """Where a checkpoint becomes a promise."""
+
+    @property
+    def notes(self) -> Mapping[str, Sequence[bytes]]:
+        """What is known of each origin: its newest note last, before it the newest one that was cosigned if that is another."""
+
+    def append(self, notes: Sequence[bytes]) -> None:
+        """Return once every note survives a killed process and a lost power supply: all of them with one sync. Blocks.
+
+        Raises JournalFull when none was stored, JournalFailed when the outcome is unknown: then the process has to end.
+        """
+
+    def damaged(self, reason: str) -> Damaged:
+        """The error for notes that cannot be true; names the commands that help."""
+
+
+class Publisher:
+    """Signs the trees of a recorder. Belongs to its event loop, but for `start`.
+
+    For each origin sizes only grow, and no two roots are ever signed for one size, whenever the process is killed: entries are durable
+    before their checkpoint is signed, and it is durable before it is shown.
+    """
+
+    def __init__(
+        self, proofs: Proofs, ledger: Ledger, identity: Identity, logs: Sequence[str], now: Callable[[], float], *, halted: bool = False
+    ) -> None:
+        """`now` gives seconds since 1970. `halted`: sign nothing; the directory is a backup, others may have seen more."""
+        self.halted = halted
+        self.on_published: list[Callable[[Published], None]] = []
+        self.on_failure: Callable[[JournalFailed], None] = lambda error: None
+        self.is_witnessed: Callable[[bytes], bool] = lambda note: False  # whether a note has all the cosignatures that are asked for
+        self._proofs = proofs
+        self._ledger = ledger
+        self._identity = identity
+        self._logs = logs
+        self._now = now
+        self._trees: dict[str, list[Shown]] = {}  # by log, a tree for each generation
+        self._failed = False
+
+    def start(self) -> None:
+        """Hold what was signed against the trees; once, after the replay and before anything else. Blocks.
+
+        Raises Damaged if a tree is not the one that was signed: then nothing may be signed.
+        """
+        for log in self._logs:
+            self._trees[log] = [self._held(log, generation) for generation in self._proofs.generations(log)]
+
+    def published(self, log: str) -> bytes | None:
+        """The signed note of the newest checkpoint of `log` as it is shown; None while it has none."""
+        latest = self.latest(log)
+        return latest.note if latest else None
+
+    def latest(self, log: str) -> Published | None:
+        """The same with what it says."""
+        return self._trees[log][-1].latest if log in self._trees else None
+
+    def shown(self, log: str, number: int | None = None) -> Shown:
+        """What is shown of a generation of `log`, the current one unless `number` names another. Raises NotFound."""
+        trees = self._trees.get(log, [])
+        if number is None and trees:
+            return trees[-1]
+        if number is not None and 1 <= number <= len(trees):
+            return trees[number - 1]
+        raise NotFound(f"log {log!r} has no generation {number}: it has {len(trees)}, counted from 1")
+
+    def holding(self, log: str, index: int) -> Shown:
+        """What is shown of the generation that has the entry at `index` of `log`."""
+        return next(shown for shown in reversed(self._trees[log]) if shown.generation.start <= index)
+
+    def vkeys(self, log: str, number: int | None = None) -> list[str]:
+        """The public keys under which a generation of `log` signs now, newest first. Raises NotFound."""
+        return self._identity.vkeys(self.shown(log, number).origin, self._now())
+
+    def add_cosignatures(self, log: str, size: int, lines: Iterable[Signature]) -> bool:
+        """Put cosignature lines, which the caller has verified, under the checkpoint of this size: durable and shown with the next tick.
+
+        False if that checkpoint is too old to be known still.
+        """
+        return self._trees[log][-1].cosign(size, lines)
+
+    async def consistency(self, log: str, old: int, new: int) -> list[Hash]:
+        """The consistency proof between two sizes of the current generation, for 0 <= old <= new <= its size."""
+        return await self._proofs.consistency(log, self._trees[log][-1].generation, old, new)
+
+    async def reached(self, log: str, index: int, state: State, patience: float) -> State:
+        """How far the entry at `index` has come, once that is `state` or after `patience` seconds."""
+        return await self.holding(log, index).reached(index, state, patience)
+
+    async def run(self) -> None:
+        """Tick for ever."""
+        while not self._failed:
+            await self.tick()
+            await asyncio.sleep(EVERY)
+
+    async def tick(self) -> None:
+        """Sign what has grown, make it durable with one sync for all logs, show it. One at a time.
+
+        A full disk leaves all as it is, to be tried again; any other failure is told to `on_failure`, and nothing is signed any more.
+        """
+        if self.halted or self._failed:
+            return
+        signed: list[tuple[Shown, Checkpoint, bytes]] = []
+        current = [trees[-1] for trees in self._trees.values()]
+        for shown in current:
+            if shown.is_due:
+                signed.append((shown, *self._signed(shown)))
+                if len(signed) % SLICE == 0:
+                    await asyncio.sleep(0)
+        cosigned = [(shown, size, note) for shown in current for size, note in shown.take_cosigned()]
+        notes = [note for _, _, note in cosigned] + [note for _, _, note in signed]
+        if not notes:
+            return
+        try:
+            await asyncio.to_thread(self._ledger.append, notes)
+        except JournalFull:
+            for shown, size, note in cosigned:
+                shown.give_back(size, note)
+            return
+        except JournalFailed as error:
+            self._failed = True
+            self.on_failure(error)
+            return
+        for shown, size, note in cosigned:
+            shown.show_cosigned(size, note, self.is_witnessed(note))
+        for shown, checkpoint, note in signed:
+            published = shown.show(checkpoint, note)
+            for tell in self.on_published:
+                tell(published)
+
+    def _signed(self, shown: Shown) -> tuple[Checkpoint, bytes]:
+        tree = shown.generation.tree
+        checkpoint = Checkpoint(shown.origin, tree.size, tree.root())
+        note = sign_checkpoint(checkpoint, self._signers(shown))
+        latest = shown.latest
+        if latest and latest.checkpoint == checkpoint:  # only a key is new: what others have put under it stays
+            note = bytes(parse_note(note).joined(parse_note(latest.note).signatures))
+        return checkpoint, note
+
+    def _signers(self, shown: Shown) -> list[SigningKey]:
+        ids = [held.public.id for held in self._identity.keys if held.signs(self._now())]
+        if shown.signers is None or shown.signers[0] != ids:
+            shown.signers = ids, self._identity.signers(shown.origin, self._now())
+        return shown.signers[1]
+
+    def _held(self, log: str, generation: Generation) -> Shown:
+        origin = origin_of(self._identity.origin, log, generation.number)
+        shown = Shown(log, generation, origin)
+        keys = self._identity.public(origin)
+        for note in self._ledger.notes.get(origin, ()):
+            try:
+                checkpoint = open_checkpoint(note, origin, keys).checkpoint
+            except Unproven as error:
+                raise self._ledger.damaged(f"a checkpoint of {origin} does not hold: {error.detail}") from None
+            self._compare(shown, checkpoint)
+            shown.show(checkpoint, note)
+            if self.is_witnessed(note):
+                shown.show_cosigned(checkpoint.size, note, True)
+        if shown.latest:
+            lines = parse_note(shown.latest.note).signatures
+            shown.is_stale = any(key.id not in {line.id for line in lines} for key in self._signers(shown))
+        return shown
+
+    def _compare(self, shown: Shown, checkpoint: Checkpoint) -> None:
+        """Raises Damaged if the tree is not the one of `checkpoint`. One that was cut short and has ended is not held against it."""
+        generation, size = shown.generation, checkpoint.size
+        if size > generation.tree.size:
+            if generation.number < len(self._proofs.generations(shown.log)):
+                return
+            raise self._ledger.damaged(
+                f"the log {shown.origin} was signed with {size} entries and the journal holds {generation.tree.size}: "
+                "what others may have seen is not there"
+            )
+        if self._proofs.root(shown.log, generation, size) != checkpoint.root:
+            raise self._ledger.damaged(f"the first {size} entries of the log {shown.origin} are not those that were signed")
