@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from msgspec import MsgspecError
 
 from indelible.errors import Damaged
@@ -13,12 +15,20 @@ from indelible.model.conflict import conflict_header
 from indelible.model.entry import SALT, body_digests, headers, names_of
 
 
-def headers_of(reader: Reader, held: Held) -> list[bytes]:
-    """The texts that the leaves of these entries hash, in order; 4 µs each and some 0.2 ms a run of frames. Blocks.
+class Entry(NamedTuple):
+    """What is hashed of an entry beside its body: `header` is under its leaf, and the digest in it is over the 16 bytes of `salt` and the
+    body."""
+
+    header: bytes
+    salt: bytes
+
+
+def headers_of(reader: Reader, held: Held) -> list[Entry]:
+    """What the leaves of these entries hash, in order; 4 µs each and some 0.2 ms a run of frames. Blocks.
 
     Raises Damaged if the journal does not hold what was journaled.
     """
-    made: list[bytes] = []
+    made: list[Entry] = []
     for place, stop in held.runs:
         for placed in reader.frames(place, stop):
             try:
@@ -28,7 +38,7 @@ def headers_of(reader: Reader, held: Held) -> list[bytes]:
     return made
 
 
-def _of_frame(placed: Placed, held: Held) -> list[bytes]:
+def _of_frame(placed: Placed, held: Held) -> list[Entry]:
     frame, position = placed.frame, placed.place.position
     dropped, conflicts = held.refusals.dropped, held.refusals.conflicts
     span = range(max(0, held.start - position), min(frame.count, held.stop - position))
@@ -37,12 +47,13 @@ def _of_frame(placed: Placed, held: Held) -> list[bytes]:
         return []
     every = frame.text.split(b"\n")
     lines = [every[at] for at in places]
-    salts = b"".join([frame.salts[SALT * at : SALT * (at + 1)] for at in places])
+    salts = [frame.salts[SALT * at : SALT * (at + 1)] for at in places]
+    together = b"".join(salts)
     origin = origin_of(frame)
     events = strict.decoded(b"\n".join(lines) + b"\n")
-    ids = names_of(events, salts, frame.recorded, {row: frame.ids[at] for row, at in enumerate(places) if at in frame.ids})
-    made = headers(events, ids, body_digests(lines, salts), origin)
+    ids = names_of(events, together, frame.recorded, {row: frame.ids[at] for row, at in enumerate(places) if at in frame.ids})
+    made = headers(events, ids, body_digests(lines, together), origin)
     for row, at in enumerate(places):
         if (first := conflicts.get(position + at)) is not None:
-            made[row] = conflict_header(events[row].source, ids[row], first, lines[row], salts[SALT * row : SALT * (row + 1)], origin)
-    return made
+            made[row] = conflict_header(events[row].source, ids[row], first, lines[row], salts[row], origin)
+    return list(map(Entry, made, salts))

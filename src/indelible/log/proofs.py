@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from indelible.errors import Damaged
 from indelible.journal.port import Reader
 from indelible.log.generations import Generation
-from indelible.log.headers import headers_of
+from indelible.log.headers import Entry, headers_of
 from indelible.log.places import Held
 from indelible.log.recorder import Recorder
 from indelible.tree import proofs
@@ -55,13 +55,13 @@ class Proofs:
         """The bytes of a tile or bundle that lies in the tree (c2sp.org/tlog-tiles). Raises Damaged."""
         span = range(tile.start, tile.stop)
         if tile.level == ENTRIES:
-            return encode_bundle(await self.headers(log, generation, span))
+            return encode_bundle([entry.header for entry in await self.entries(log, generation, span)])
         if tile.level == 0:
             return b"".join(await self._fetched(log, generation, span))
         return b"".join(generation.tree.hashes(tile.level, tile.start, tile.stop))
 
-    async def headers(self, log: str, generation: Generation, span: range) -> list[bytes]:
-        """The headers of these entries of one tile, each of which hashes to its leaf in the tree. Raises Damaged."""
+    async def entries(self, log: str, generation: Generation, span: range) -> list[Entry]:
+        """These entries of one tile, whose headers hash to the leaves in the tree. Raises Damaged."""
         whole = _whole_tile(span) if self._is_closed(generation, span) else span
         found = await asyncio.to_thread(headers_of, self._reader, self._held(log, generation, whole))
         self._confirm(log, generation, whole, found)
@@ -74,7 +74,7 @@ class Proofs:
     async def _fetched(self, log: str, generation: Generation, span: range) -> list[Hash]:
         """Leaves of one tile."""
         if self._is_closed(generation, span) and (log, generation.number, span.start // WIDTH) not in self._tiles:
-            await self.headers(log, generation, span)
+            await self.entries(log, generation, span)
         return self._leaves(log, generation, span)
 
     def _leaves(self, log: str, generation: Generation, span: range) -> list[Hash]:
@@ -95,9 +95,9 @@ class Proofs:
         """Whether the tree has the whole tile in which these lie, and keeps its leaves no longer."""
         return span.start // WIDTH < generation.tree.size // WIDTH
 
-    def _confirm(self, log: str, generation: Generation, span: range, headers: list[bytes]) -> None:
-        """Hold headers against the tree, a closed tile's or some of the open one's, and keep the former's leaves. Raises Damaged."""
-        leaves: list[bytes] = [leaf_hash(header) for header in headers]
+    def _confirm(self, log: str, generation: Generation, span: range, entries: list[Entry]) -> None:
+        """Hold entries against the tree, a closed tile's or some of the open one's, and keep the former's leaves. Raises Damaged."""
+        leaves: list[bytes] = [leaf_hash(entry.header) for entry in entries]
         key = (log, generation.number, span.start // WIDTH)
         if len(leaves) != len(span) or not self._is_the_trees(generation, span, leaves):
             first = generation.start + span.start

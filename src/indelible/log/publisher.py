@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from indelible.errors import Damaged, JournalFailed, JournalFull, NotFound, Unproven
@@ -28,14 +29,17 @@ class Ledger(Protocol):
     def notes(self) -> Mapping[str, Sequence[bytes]]:
         """What is known of each origin: its newest note last, before it the newest one that was cosigned if that is another."""
 
-    def append(self, notes: Sequence[bytes]) -> None:
-        """Return once every note survives a killed process and a lost power supply: all of them with one sync. Blocks.
+    def append(self, notes: Sequence[tuple[Checkpoint, bytes]]) -> None:
+        """Return once every checkpoint and its note survives a killed process and a lost power supply: all of them with one sync. Blocks.
 
         Raises JournalFull when none was stored, JournalFailed when the outcome is unknown: then the process has to end.
         """
 
     def damaged(self, reason: str) -> Damaged:
         """The error for notes that cannot be true; names the commands that help."""
+
+    def close(self) -> None:
+        """Appends after it fail."""
 
 
 class Publisher:
@@ -60,6 +64,7 @@ class Publisher:
         self._now = now
         self._trees: dict[str, list[Shown]] = {}  # by log, a tree for each generation
         self._failed = False
+        self._stopping = asyncio.Event()
 
     def start(self) -> None:
         """Hold what was signed against the trees; once, after the replay and before anything else. Blocks.
@@ -111,10 +116,20 @@ class Publisher:
         return await self.holding(log, index).reached(index, state, patience)
 
     async def run(self) -> None:
-        """Tick for ever."""
-        while not self._failed:
+        """Tick once a second until `stop` is called, then once more."""
+        while not self._stopping.is_set():
             await self.tick()
-            await asyncio.sleep(EVERY)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), EVERY)
+        await self.tick()
+
+    def stop(self) -> None:
+        """Let `run` come to its end."""
+        self._stopping.set()
+
+    def close(self) -> None:
+        """Let go of the ledger, once `run` has ended."""
+        self._ledger.close()
 
     async def tick(self) -> None:
         """Sign what has grown, make it durable with one sync for all logs, show it. One at a time.
@@ -130,22 +145,22 @@ class Publisher:
                 signed.append((shown, *self._signed(shown)))
                 if len(signed) % SLICE == 0:
                     await asyncio.sleep(0)
-        cosigned = [(shown, size, note) for shown in current for size, note in shown.take_cosigned()]
-        notes = [note for _, _, note in cosigned] + [note for _, _, note in signed]
+        cosigned = [(shown, checkpoint, note) for shown in current for checkpoint, note in shown.take_cosigned()]
+        notes = [(checkpoint, note) for _, checkpoint, note in [*cosigned, *signed]]
         if not notes:
             return
         try:
             await asyncio.to_thread(self._ledger.append, notes)
         except JournalFull:
-            for shown, size, note in cosigned:
-                shown.give_back(size, note)
+            for shown, checkpoint, note in cosigned:
+                shown.cosign(checkpoint.size, parse_note(note).signatures)
             return
         except JournalFailed as error:
             self._failed = True
             self.on_failure(error)
             return
-        for shown, size, note in cosigned:
-            shown.show_cosigned(size, note, self.is_witnessed(note))
+        for shown, checkpoint, note in cosigned:
+            shown.show_cosigned(checkpoint, note, self.is_witnessed(note))
         for shown, checkpoint, note in signed:
             published = shown.show(checkpoint, note)
             for tell in self.on_published:
@@ -178,7 +193,7 @@ class Publisher:
             self._compare(shown, checkpoint)
             shown.show(checkpoint, note)
             if self.is_witnessed(note):
-                shown.show_cosigned(checkpoint.size, note, True)
+                shown.show_cosigned(checkpoint, note, True)
         if shown.latest:
             lines = parse_note(shown.latest.note).signatures
             shown.is_stale = any(key.id not in {line.id for line in lines} for key in self._signers(shown))

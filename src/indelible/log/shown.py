@@ -81,17 +81,14 @@ class Shown:
         self._cosigned[size] = bytes(parse_note(self._cosigned.get(size, known.note)).joined(lines))
         return True
 
-    def take_cosigned(self) -> list[tuple[int, bytes]]:
+    def take_cosigned(self) -> list[tuple[Checkpoint, bytes]]:
         """The notes with new cosignatures, smallest first; they are the caller's now."""
         taken, self._cosigned = sorted(self._cosigned.items()), {}
-        return taken
+        return [(known.checkpoint, note) for size, note in taken if (known := self.at(size))]
 
-    def give_back(self, size: int, note: bytes) -> None:
-        """One of them could not be made durable."""
-        self.cosign(size, parse_note(note).signatures)
-
-    def show_cosigned(self, size: int, note: bytes, witnessed: bool) -> None:
+    def show_cosigned(self, checkpoint: Checkpoint, note: bytes, witnessed: bool) -> None:
         """A note with cosignatures that is durable; `witnessed`: it has all that are asked for."""
+        size = checkpoint.size
         known = self.at(size)
         if known is None:
             return
