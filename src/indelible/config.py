@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from time import time_ns
+from time import time, time_ns
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from indelible.journal.rebuild import Rebuild
     from indelible.journal.survey import Survey
     from indelible.model.damage import Gap, Repair
+    from indelible.signing.directory import Opened
 
 Progress = Callable[[int, int], None]
 
@@ -40,6 +42,7 @@ _TWINS = {
     "data": "dir directory path data_dir datadir storage volume",
     "key": "token api_key apikey secret password bearer",
     "logs": "log tenant tenants",
+    "origin": "name log_name public_url",
 }
 _MEANT = {twin: name for name, twins in _TWINS.items() for twin in twins.split()}
 
@@ -52,6 +55,7 @@ class Settings(Struct, frozen=True):
     data: Path
     key: str | None
     logs: tuple[str, ...]
+    origin: str | None
     limits: Limits
     in_flight: int
     quick: bool
@@ -62,6 +66,7 @@ class Settings(Struct, frozen=True):
     stall_timeout: int
     idle_timeout: int
     read_only: bool
+    ack_timeout: int
     journal_file_size: int
     reserve: int
     origins: dict[str, str]
@@ -112,15 +117,19 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Setting
 def compose(settings: Settings, progress: Progress) -> Service:
     """The service with its backends, its journal read but not yet folded. May take long: `progress` gets bytes read and in all.
 
-    Raises what `open_file_journal` and `open_snapshot` do, and Misconfigured for a data directory that this process may not use.
+    Raises what `open_file_journal`, `open_snapshot` and `open_signing` do, and Misconfigured for a data directory that this process may not
+    use.
     """
     from indelible.http.service import Service
     from indelible.http.warden import Patience
     from indelible.journal.file import open_file_journal
     from indelible.journal.snapshot import open_snapshot
     from indelible.journal.timed import Timed
+    from indelible.log.proofs import Proofs
+    from indelible.log.publisher import Publisher
     from indelible.log.recorder import Recorder
     from indelible.log.workshop import Workshop
+    from indelible.signing.directory import read_signing
     from indelible.store.local.tail import Tail
 
     # TODO(engines): one machine's disk; NATS JetStream, Redis Streams and MongoDB come behind the same two ports.
@@ -129,13 +138,18 @@ def compose(settings: Settings, progress: Progress) -> Service:
     try:
         if settings.read_only:
             journal, cache = open_snapshot(settings.data, files=files, progress=progress), None
+            signing = read_signing(settings.data)
         else:
             size, reserve = settings.journal_file_size, settings.reserve
             journal = open_file_journal(settings.data, file_size=size, reserve=reserve, files=files, progress=progress)
             cache = settings.data / "tail"
+            signing = _signing(settings, journal)
         store = Tail(cache, journal.reader(), journal.first, recorder := Recorder(journal), settings.tail_memory)
     except OSError as error:
         raise _unusable(settings, error) from error
+    proofs = Proofs(recorder, journal.reader())
+    halted, reading = signing.restored or settings.read_only, settings.read_only
+    publisher = Publisher(proofs, signing.ledger, signing.identity, settings.logs, time, halted=halted, reading=reading)
     return Service(
         journal,
         recorder,
@@ -149,7 +163,22 @@ def compose(settings: Settings, progress: Progress) -> Service:
         Workshop(settings.workers) if settings.workers > 1 and not settings.read_only else None,
         settings.read_only,
         files.syncs,
+        proofs=proofs,
+        publisher=publisher,
+        ack_timeout=settings.ack_timeout,
     )
+
+
+def _signing(settings: Settings, journal: Journal) -> Opened:
+    """The signing directory. If it cannot be opened, the journal is let go again."""
+    from indelible.journal.files import Files
+    from indelible.signing.directory import open_signing
+
+    try:
+        return open_signing(Files(), settings.data, settings.origin, int(time()))
+    except BaseException:
+        asyncio.run(journal.close())
+        raise
 
 
 def repair(settings: Settings, write: bool, progress: Progress, files: Files | None = None) -> Repair:

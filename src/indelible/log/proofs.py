@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from indelible.errors import Damaged
 from indelible.journal.port import Reader
@@ -18,7 +19,16 @@ from indelible.tree.tiles import ENTRIES, Tile, encode_bundle
 
 TILES = 1024  # closed tiles of leaves that are kept: 8 KiB each
 
-_Key = tuple[str, int, int]
+_Key = tuple[str, int, int]  # log, generation, number of the tile
+
+
+class _Asked(NamedTuple):
+    """Entries to read, of the open tile or all of a closed one, and what they must hash to: the leaves, or that tile's one hash above."""
+
+    key: _Key
+    span: range
+    held: Held
+    hashes: list[Hash]
 
 
 class Proofs:
@@ -61,11 +71,11 @@ class Proofs:
         return b"".join(generation.tree.hashes(tile.level, tile.start, tile.stop))
 
     async def entries(self, log: str, generation: Generation, span: range) -> list[Entry]:
-        """These entries of one tile, whose headers hash to the leaves in the tree. Raises Damaged."""
-        whole = _whole_tile(span) if self._is_closed(generation, span) else span
-        found = await asyncio.to_thread(headers_of, self._reader, self._held(log, generation, whole))
-        self._confirm(log, generation, whole, found)
-        return found[span.start - whole.start : span.stop - whole.start]
+        """These entries of one tile, whose headers hash to what the tree has. Raises Damaged."""
+        asked = self._asked(log, generation, span)
+        found = await asyncio.to_thread(headers_of, self._reader, asked.held)
+        self._confirm(asked, found)
+        return found[span.start - asked.span.start : span.stop - asked.span.start]
 
     async def _with_leaves(self, log: str, generation: Generation, path: Iterable[range]) -> proofs.Hashes:
         have = {span: await self._fetched(log, generation, span) for span in proofs.leaf_ranges(path)}
@@ -73,48 +83,45 @@ class Proofs:
 
     async def _fetched(self, log: str, generation: Generation, span: range) -> list[Hash]:
         """Leaves of one tile."""
-        if self._is_closed(generation, span) and (log, generation.number, span.start // WIDTH) not in self._tiles:
+        if _is_closed(generation, span) and (log, generation.number, span.start // WIDTH) not in self._tiles:
             await self.entries(log, generation, span)
         return self._leaves(log, generation, span)
 
     def _leaves(self, log: str, generation: Generation, span: range) -> list[Hash]:
         """The same, in this thread."""
-        if not self._is_closed(generation, span):
+        if not _is_closed(generation, span):
             return generation.tree.hashes(0, span.start, span.stop)
-        whole, key = _whole_tile(span), (log, generation.number, span.start // WIDTH)
+        key = (log, generation.number, span.start // WIDTH)
         if key not in self._tiles:
-            self._confirm(log, generation, whole, headers_of(self._reader, self._held(log, generation, whole)))
+            asked = self._asked(log, generation, span)
+            self._confirm(asked, headers_of(self._reader, asked.held))
         self._tiles.move_to_end(key)
         tile = self._tiles[key]
-        return [Hash(tile[32 * at : 32 * (at + 1)]) for at in range(span.start - whole.start, span.stop - whole.start)]
+        return [Hash(tile[at : at + 32]) for at in range(32 * (span.start % WIDTH), 32 * (span.start % WIDTH + len(span)), 32)]
 
-    def _held(self, log: str, generation: Generation, span: range) -> Held:
-        return self._recorder.held(log, generation.start + span.start, generation.start + span.stop)
+    def _asked(self, log: str, generation: Generation, span: range) -> _Asked:
+        tree, number = generation.tree, span.start // WIDTH
+        if _is_closed(generation, span):
+            span = range(number * WIDTH, (number + 1) * WIDTH)
+            hashes = tree.hashes(1, number, number + 1)
+        else:
+            hashes = tree.hashes(0, span.start, span.stop)
+        held = self._recorder.held(log, generation.start + span.start, generation.start + span.stop)
+        return _Asked((log, generation.number, number), span, held, hashes)
 
-    def _is_closed(self, generation: Generation, span: range) -> bool:
-        """Whether the tree has the whole tile in which these lie, and keeps its leaves no longer."""
-        return span.start // WIDTH < generation.tree.size // WIDTH
-
-    def _confirm(self, log: str, generation: Generation, span: range, entries: list[Entry]) -> None:
-        """Hold entries against the tree, a closed tile's or some of the open one's, and keep the former's leaves. Raises Damaged."""
+    def _confirm(self, asked: _Asked, entries: list[Entry]) -> None:
+        """Hold entries against the tree, and keep the leaves of a closed tile. Raises Damaged."""
         leaves: list[bytes] = [leaf_hash(entry.header) for entry in entries]
-        key = (log, generation.number, span.start // WIDTH)
-        if len(leaves) != len(span) or not self._is_the_trees(generation, span, leaves):
-            first = generation.start + span.start
-            raise Damaged(f"entries {first} to {first + len(span) - 1} of log {log!r} are not those that stood there when they were folded")
-        if len(span) == WIDTH:
-            self._tiles[key] = b"".join(leaves)
+        closed = len(asked.span) == WIDTH
+        if len(leaves) != len(asked.span) or ([root_over(leaves)] if closed else leaves) != asked.hashes:
+            what = f"{len(asked.span)} entries of log {asked.held.log!r} between positions {asked.held.start} and {asked.held.stop}"
+            raise Damaged(f"{what} are not those that stood there when they were folded")
+        if closed:
+            self._tiles[asked.key] = b"".join(leaves)
             while len(self._tiles) > TILES:
                 self._tiles.popitem(last=False)
 
-    def _is_the_trees(self, generation: Generation, span: range, leaves: list[bytes]) -> bool:
-        if len(span) == WIDTH:
-            return [root_over(leaves)] == generation.tree.hashes(1, span.start // WIDTH, span.start // WIDTH + 1)
-        if self._is_closed(generation, span):  # it was open when they were asked for
-            return True
-        return leaves == generation.tree.hashes(0, span.start, span.stop)
 
-
-def _whole_tile(span: range) -> range:
-    first = span.start // WIDTH * WIDTH
-    return range(first, first + WIDTH)
+def _is_closed(generation: Generation, span: range) -> bool:
+    """Whether the tree has the whole tile in which these lie, and keeps its leaves no longer."""
+    return span.start // WIDTH < generation.tree.size // WIDTH

@@ -50,9 +50,19 @@ class Publisher:
     """
 
     def __init__(
-        self, proofs: Proofs, ledger: Ledger, identity: Identity, logs: Sequence[str], now: Callable[[], float], *, halted: bool = False
+        self,
+        proofs: Proofs,
+        ledger: Ledger,
+        identity: Identity,
+        logs: Sequence[str],
+        now: Callable[[], float],
+        *,
+        halted: bool = False,
+        reading: bool = False,
     ) -> None:
-        """`now` gives seconds since 1970. `halted`: sign nothing; the directory is a backup, others may have seen more."""
+        """`now` gives seconds since 1970. `halted`: sign nothing; the directory is a backup, others may have seen more. `reading`:
+        only read what is there, and show no checkpoint that does not fit it.
+        """
         self.halted = halted
         self.on_published: list[Callable[[Published], None]] = []
         self.on_failure: Callable[[JournalFailed], None] = lambda error: None
@@ -62,6 +72,7 @@ class Publisher:
         self._identity = identity
         self._logs = logs
         self._now = now
+        self._reading = reading
         self._trees: dict[str, list[Shown]] = {}  # by log, a tree for each generation
         self._failed = False
         self._stopping = asyncio.Event()
@@ -184,30 +195,36 @@ class Publisher:
     def _held(self, log: str, generation: Generation) -> Shown:
         origin = origin_of(self._identity.origin, log, generation.number)
         shown = Shown(log, generation, origin)
-        keys = self._identity.public(origin)
         for note in self._ledger.notes.get(origin, ()):
             try:
-                checkpoint = open_checkpoint(note, origin, keys).checkpoint
-            except Unproven as error:
-                raise self._ledger.damaged(f"a checkpoint of {origin} does not hold: {error.detail}") from None
-            self._compare(shown, checkpoint)
-            shown.show(checkpoint, note)
-            if self.is_witnessed(note):
-                shown.show_cosigned(checkpoint, note, True)
-        if shown.latest:
+                checkpoint = self._compared(shown, note)
+            except Damaged:
+                if not self._reading:
+                    raise
+            else:
+                shown.show(checkpoint, note)
+                if self.is_witnessed(note):
+                    shown.show_cosigned(checkpoint, note, True)
+        if shown.latest and not self.halted:
             lines = parse_note(shown.latest.note).signatures
             shown.is_stale = any(key.id not in {line.id for line in lines} for key in self._signers(shown))
         return shown
 
-    def _compare(self, shown: Shown, checkpoint: Checkpoint) -> None:
-        """Raises Damaged if the tree is not the one of `checkpoint`. One that was cut short and has ended is not held against it."""
-        generation, size = shown.generation, checkpoint.size
+    def _compared(self, shown: Shown, note: bytes) -> Checkpoint:
+        """What a note says. Raises Damaged if the tree is not the one that was signed; only one that has ended may be shorter."""
+        generation = shown.generation
+        try:
+            checkpoint = open_checkpoint(note, shown.origin, self._identity.public(shown.origin)).checkpoint
+        except Unproven as error:
+            raise self._ledger.damaged(f"a checkpoint of {shown.origin} does not hold: {error.detail}") from None
+        size = checkpoint.size
         if size > generation.tree.size:
-            if generation.number < len(self._proofs.generations(shown.log)):
-                return
+            if self._reading or generation.number < len(self._proofs.generations(shown.log)):
+                return checkpoint
             raise self._ledger.damaged(
                 f"the log {shown.origin} was signed with {size} entries and the journal holds {generation.tree.size}: "
                 "what others may have seen is not there"
             )
         if self._proofs.root(shown.log, generation, size) != checkpoint.root:
             raise self._ledger.damaged(f"the first {size} entries of the log {shown.origin} are not those that were signed")
+        return checkpoint

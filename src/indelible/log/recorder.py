@@ -72,7 +72,7 @@ class Recorder:
 
     def generations(self, log: str) -> tuple[Generation, ...]:
         """The trees of `log`, oldest first: one, unless acknowledged events were lost. All but the last have ended."""
-        return self._trails.get(log, Trail()).generations
+        return self._trails.setdefault(log, Trail()).generations
 
     def held(self, log: str, start: int, stop: int) -> Held:
         """Where the entries [start, stop) of `log` stand in the journal; there is at least one, and it has them all."""
@@ -87,9 +87,10 @@ class Recorder:
         """What the fold refused in [start, stop)."""
         return self._places.refusals(start, stop)
 
-    def replay(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
-        """Fold what the journal holds; once, before `record`. `progress` gets events done and in all. Blocks.
+    def replay(self, progress: Callable[[int, int], None] = lambda done, total: None, then: Callable[[], None] = lambda: None) -> None:
+        """Fold what the journal holds; once, before `record`. Blocks.
 
+        `progress` gets events done and in all; `then` runs before it is `ready`.
         Raises Damaged where a frame does not hold; a journal that is only read is folded up to there.
         """
         end = self._journal.end.position
@@ -101,6 +102,7 @@ class Recorder:
             if not self._journal.read_only:
                 raise
             self.damage = error
+        then()
         self.ready = True
 
     def fold(self, run: Sequence[Placed]) -> None:

@@ -36,6 +36,11 @@ def conflict_body(source: str, id: str, first: int, refused: bytes) -> bytes:
     )
 
 
+def is_conflict(body: bytes) -> bool:
+    """Whether a body is a conflict event's. The door refuses this type, so no one else can write one."""
+    return body.startswith(b'{"type":"%b","source":"%b",' % (CONFLICT.encode(), SOURCE.encode()))
+
+
 def conflict_entry(source: str, id: str, first: int, refused: bytes, salt: bytes, origin: Origin) -> ConflictEntry:
     """The whole entry; salt, recorded and writer are the refused event's."""
     body = conflict_body(source, id, first, refused)

@@ -13,8 +13,8 @@ from msgspec.json import decode, encode, format
 
 from indelible.errors import Damaged, Malformed, Misconfigured
 from indelible.journal.files import Files, create, sync_directory
-from indelible.signing.keys import Held, Identity, checked_origin, new_key
-from indelible.signing.ledger import FileLedger, Notes, open_ledger, read_ledger
+from indelible.signing.keys import Held, Identity, new_key
+from indelible.signing.ledger import FileLedger, Notes, ReadLedger, open_ledger, read_ledger
 from indelible.tree.keys import NoteKey, parse_signing_key
 from indelible.tree.vkeys import parse_vkey
 
@@ -43,7 +43,7 @@ class Opened(NamedTuple):
     """Who signs, what was signed, and whether nothing may be signed for now."""
 
     identity: Identity
-    ledger: FileLedger
+    ledger: FileLedger | ReadLedger
     restored: bool
 
 
@@ -65,13 +65,23 @@ def open_signing(files: Files, data: Path, origin: str | None, now: int) -> Open
     return Opened(pruned, open_ledger(files, directory), (directory / RESTORED).exists())
 
 
+def read_signing(data: Path) -> Opened:
+    """The same for a process that only reads: what cannot be read is not there, and nothing is ever signed."""
+    identity, notes = None, Notes()
+    with suppress(Damaged, Misconfigured, OSError):
+        identity = read_identity(data)
+    with suppress(OSError):
+        notes = read_ledger(data / SIGNING).notes
+    return Opened(identity or Identity("", ()), ReadLedger(data / SIGNING, notes), True)
+
+
 def made(files: Files, data: Path, origin: str | None, now: int) -> Identity:
     """Who signs here; made, with a new key, where nobody does. Raises Damaged, Misconfigured, OSError."""
     identity = read_identity(data)
     if identity is not None:
         return identity
     directory = data / SIGNING
-    name = checked_origin(origin) if origin is not None else f"indelible-{secrets.token_hex(8)}"
+    name = origin if origin is not None else f"indelible-{secrets.token_hex(8)}"
     directory.mkdir(mode=0o700, exist_ok=True)
     sync_directory(files, data)
     with suppress(FileNotFoundError):
@@ -110,7 +120,7 @@ def read_identity(data: Path) -> Identity | None:
         keys = tuple(_held(key, found.origin) for key in found.keys)
     except (MsgspecError, ValueError, Malformed) as error:
         raise Damaged(f"{path} is not what was written ({error}): put it back from a backup") from None
-    if not keys or keys[-1].signing is None or checked_origin(found.origin) != found.origin:
+    if not keys or keys[-1].signing is None:
         raise Damaged(f"{path} has no key that signs: put it back from a backup")
     return Identity(found.origin, keys)
 

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
-from indelible.errors import Misconfigured
 from indelible.tree.keys import NoteKey, SigningKey
-
-_ORIGIN = re.compile(r"[!-*,-~]*[!-*,-.0-~]")  # what a key's name can hold of ASCII, and no slash at the end
-MOST_ORIGIN = 180  # characters, so that a witness's signature, which has room for 255, covers log and generation too
-ORIGIN_FORM = (
-    f"at most {MOST_ORIGIN} printable ASCII characters without spaces and +, no slash at the end, such as trail.example.org/v1/logs"
-)
 
 
 class Held(NamedTuple):
@@ -64,10 +56,3 @@ def new_key(origin: str, seed: bytes, now: int) -> Held:
 def origin_of(origin: str, log: str, generation: int = 1) -> str:
     """The name under which a tree of a log is signed: its key's too. Later generations are other logs to everybody who checks."""
     return f"{origin}/{log}" if generation == 1 else f"{origin}/{log}/g{generation}"
-
-
-def checked_origin(text: str) -> str:
-    """`text` if it can be an origin. Raises Misconfigured."""
-    if len(text) > MOST_ORIGIN or not _ORIGIN.fullmatch(text):
-        raise Misconfigured(f"the origin {text[:200]!r} cannot be one: {ORIGIN_FORM}")
-    return text

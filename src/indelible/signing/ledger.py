@@ -165,6 +165,24 @@ class FileLedger:
         self._fd, self._length, self._room = fd, len(line), max(LARGEST, 4 * len(line))
 
 
+class ReadLedger:
+    """What a file holds, for a process that only reads."""
+
+    def __init__(self, directory: Path, notes: Notes) -> None:
+        self.notes = notes.by_origin()
+        self._path = directory / NAME
+
+    def append(self, notes: Sequence[tuple[Checkpoint, bytes]]) -> None:
+        """Raises JournalFailed: nobody asks this of it."""
+        raise JournalFailed(f"{self._path} is open for reading only")
+
+    def damaged(self, reason: str) -> Damaged:
+        return damaged(self._path, reason)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
 def read_ledger(directory: Path) -> Read:
     """What the file holds: a last line that is not whole was never shown and is left out. Raises OSError, also if there is no file."""
     notes, problem = Notes(), ""
