@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from time import time, time_ns
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -21,11 +20,7 @@ from indelible.model.settings import BY_NAME, SETTINGS, Setting, is_loopback, si
 
 if TYPE_CHECKING:
     from indelible.http.service import Service
-    from indelible.journal.files import Files
-    from indelible.journal.port import Frame, Journal
-    from indelible.journal.rebuild import Rebuild
-    from indelible.journal.survey import Survey
-    from indelible.model.damage import Gap, Repair
+    from indelible.journal.port import Journal
     from indelible.signing.directory import Opened
 
 Progress = Callable[[int, int], None]
@@ -146,7 +141,7 @@ def compose(settings: Settings, progress: Progress) -> Service:
             signing = _signing(settings, journal)
         store = Tail(cache, journal.reader(), journal.first, recorder := Recorder(journal), settings.tail_memory)
     except OSError as error:
-        raise _unusable(settings, error) from error
+        raise unusable(settings, error) from error
     proofs = Proofs(recorder, journal.reader())
     halted, reading = signing.restored or settings.read_only, settings.read_only
     publisher = Publisher(proofs, signing.ledger, signing.identity, settings.logs, time, halted=halted, reading=reading)
@@ -181,29 +176,8 @@ def _signing(settings: Settings, journal: Journal) -> Opened:
         raise
 
 
-def repair(settings: Settings, write: bool, progress: Progress, files: Files | None = None) -> Repair:
-    """What is damaged in the data directory and, with `write`, what was made of it. Nothing else may use the directory meanwhile.
-
-    Raises what `repair_journal` does, and Misconfigured for a data directory that this process may not use.
-    """
-    from indelible.journal.repair import repair_journal
-    from indelible.log.rebuild import Logs, rebuild, wrong
-    from indelible.log.recorder import Recorder
-
-    def fill(built: Rebuild, seen: Survey, pieces: Iterable[Frame | Gap]) -> None:
-        recorder = Recorder(built.journal)
-        recorder.replay()
-        if recorder.damage:
-            raise recorder.damage
-        rebuild(recorder, built.write, pieces, Logs(seen.logs, set(settings.logs)), time_ns() // 1000, os.urandom)
-
-    try:
-        return repair_journal(settings.data, wrong, fill, write=write, file_size=settings.journal_file_size, files=files, progress=progress)
-    except OSError as error:
-        raise _unusable(settings, error) from error
-
-
-def _unusable(settings: Settings, error: OSError) -> Misconfigured:
+def unusable(settings: Settings, error: OSError) -> Misconfigured:
+    """The error for a data directory that this process may not use."""
     reason = f"{error.strerror} ({error.filename})"
     hint = "let this process write there, or choose another directory"
     return Misconfigured(f"{settings.described('data')} and cannot be used: {reason}: {hint}")

@@ -176,7 +176,7 @@ def server(
 ) -> Server:
     store = ListStore(rows or [], complete)
     recorder = FakeRecorder({log: sum(row.log == log for row in store.rows) for log in logs}, len(store.rows))
-    service = Service(FakeJournal(), recorder, store, logs, key=key, read_only=read_only)  # type: ignore[arg-type]
+    service = Service(FakeJournal(), recorder, store, logs, key=key, read_only=read_only, proofs=None, publisher=None)  # type: ignore[arg-type]
     ingest = FakeIngest()
     return Server(store, recorder, ingest, service, Door(service, ingest))
 

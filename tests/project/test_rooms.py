@@ -26,7 +26,8 @@ RULES: dict[str, set[str]] = {
     "log": {"model", "tree", "formats", "journal.port", "store.port", "signing.keys"},
     "http": {"model", "tree", "formats", "journal.port", "store.port", "log"},
     "config": {"model", "tree", "formats", "journal", "store", "signing", "log", "http"},
-    "cli": {"model", "tree", "formats", "journal.port", "store.port", "log", "http", "client", "demo", "config"},
+    "offline": {"model", "tree", "journal", "signing", "log", "config"},
+    "cli": {"model", "tree", "formats", "journal.port", "store.port", "log", "http", "client", "demo", "config", "offline", "signing.keys"},
     "__main__": {"cli"},
 }
 LIGHT = {"errors", "model", "tree", "client"}  # what `pip install indelible` brings without its server extra

@@ -8,14 +8,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
 from typing import Any
 
 from indelible.errors import IndelibleError
 from indelible.http.app import build
 from indelible.http.service import Service
 from indelible.journal.file import open_file_journal
+from indelible.journal.files import Files
+from indelible.log.proofs import Proofs
+from indelible.log.publisher import Publisher
 from indelible.log.recorder import Recorder
 from indelible.model.event import Limits
+from indelible.signing.directory import open_signing
 from indelible.store.local.tail import Tail
 
 JSON = {"content-type": "application/json"}
@@ -93,11 +98,15 @@ async def serving(
 ) -> AsyncIterator[Web]:
     journal = open_file_journal(data, file_size=1 << 20)
     recorder = Recorder(journal)
+    signing = open_signing(Files(), data, "trail.example", int(time()))
+    proofs = Proofs(recorder, journal.reader())
+    publisher = Publisher(proofs, signing.ledger, signing.identity, logs, time)
     store = Tail(data / "tail", journal.reader(), journal.first, recorder)
     try:
-        recorder.replay()
-        yield Web(Service(journal, recorder, store, logs, limits or Limits(), in_flight=in_flight))
+        recorder.replay(then=publisher.start)
+        yield Web(Service(journal, recorder, store, logs, limits or Limits(), in_flight=in_flight, proofs=proofs, publisher=publisher))
     finally:
+        publisher.close()
         await store.close()
         await journal.close()
 

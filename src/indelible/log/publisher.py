@@ -99,9 +99,11 @@ class Publisher:
         trees = self._trees.get(log, [])
         if number is None and trees:
             return trees[-1]
-        if number is not None and 1 <= number <= len(trees):
-            return trees[number - 1]
-        raise NotFound(f"log {log!r} has no generation {number}: it has {len(trees)}, counted from 1")
+        for shown in trees:
+            if shown.generation.number == number:
+                return shown
+        numbers = ", ".join(str(shown.generation.number) for shown in trees)
+        raise NotFound(f"log {log!r} has no generation {number}; it has {numbers}")
 
     def holding(self, log: str, index: int) -> Shown:
         """What is shown of the generation that has the entry at `index` of `log`."""
@@ -199,7 +201,7 @@ class Publisher:
             try:
                 checkpoint = self._compared(shown, note)
             except Damaged:
-                if not self._reading:
+                if not self._reading and not self._has_ended(shown):
                     raise
             else:
                 shown.show(checkpoint, note)
@@ -219,12 +221,18 @@ class Publisher:
             raise self._ledger.damaged(f"a checkpoint of {shown.origin} does not hold: {error.detail}") from None
         size = checkpoint.size
         if size > generation.tree.size:
-            if self._reading or generation.number < len(self._proofs.generations(shown.log)):
+            if self._reading or self._has_ended(shown):
                 return checkpoint
             raise self._ledger.damaged(
                 f"the log {shown.origin} was signed with {size} entries and the journal holds {generation.tree.size}: "
                 "what others may have seen is not there"
             )
         if self._proofs.root(shown.log, generation, size) != checkpoint.root:
+            if self._has_ended(shown):  # the tree that was signed is lost; what was signed is still what others have seen
+                shown.is_lost = True
+                return checkpoint
             raise self._ledger.damaged(f"the first {size} entries of the log {shown.origin} are not those that were signed")
         return checkpoint
+
+    def _has_ended(self, shown: Shown) -> bool:
+        return shown.generation.number != self._proofs.generations(shown.log)[-1].number

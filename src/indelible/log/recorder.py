@@ -15,7 +15,7 @@ from indelible.log.places import Held, Places
 from indelible.log.prepare import SLICE, Forged, Prepared, origin_of, replayed
 from indelible.log.window import KEY, Window
 from indelible.model.conflict import SOURCE
-from indelible.model.damage import Head, damage_in
+from indelible.model.damage import Head
 from indelible.model.entry import SALT
 from indelible.model.receipt import Status
 from indelible.store.port import Refusals
@@ -57,6 +57,11 @@ class Recorder:
     def folded(self) -> Position:
         """Everything below is durable and has its index."""
         return self._next.position
+
+    @property
+    def logs(self) -> list[str]:
+        """The logs that have entries."""
+        return [log for log, trail in self._trails.items() if trail.size]
 
     def size(self, log: str) -> int:
         """How many entries `log` has."""
@@ -183,8 +188,8 @@ class Recorder:
         if position != self.folded:
             raise Damaged(f"the journal gave the frame at {position} where the one at {self.folded} should follow")
         trail = self._trails.get(frame.log) or self._trails.setdefault(frame.log, Trail())
-        if prepared.sources == _BY_THE_SERVICE and (damage := damage_in(prepared.lines[0])) and damage.lost:
-            trail.lose(damage, frame.recorded)
+        if prepared.sources == _BY_THE_SERVICE:
+            trail.heed(prepared.lines[0], frame.recorded)
         tree = trail.tree
         first = trail.start + tree.size
         self._places.add_frame(frame.log, placed.place, first)

@@ -36,6 +36,7 @@ class Shown:
         self.latest: Published | None = None
         self.witnessed: Published | None = None  # the newest that has all cosignatures that are asked for
         self.is_stale = False  # its newest checkpoint lacks the signature of a key that signs now
+        self.is_lost = False  # it has ended, and is not the tree that was signed: only the checkpoint is shown
         self.signers: tuple[list[bytes], list[SigningKey]] | None = None
         self._recent: OrderedDict[int, Published] = OrderedDict()
         self._cosigned: dict[int, bytes] = {}  # by size: not durable yet
@@ -44,7 +45,7 @@ class Shown:
     @property
     def size(self) -> int:
         """Entries of the tree that anybody may see: those under its newest checkpoint. A tree that was cut short has fewer."""
-        return min(self.latest.checkpoint.size, self.generation.tree.size) if self.latest else 0
+        return min(self.latest.checkpoint.size, self.generation.tree.size) if self.latest and not self.is_lost else 0
 
     @property
     def is_due(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +13,8 @@ from msgspec.json import decode, encode, format
 
 from indelible.errors import Damaged, Malformed, Misconfigured
 from indelible.journal.files import Files, create, sync_directory
-from indelible.signing.keys import Held, Identity, new_key
-from indelible.signing.ledger import FileLedger, Notes, ReadLedger, open_ledger, read_ledger
+from indelible.signing.keys import Held, Identity, new_key, text_of
+from indelible.signing.ledger import FileLedger, Notes, Read, ReadLedger, open_ledger, read_ledger
 from indelible.tree.keys import NoteKey, parse_signing_key
 from indelible.tree.vkeys import parse_vkey
 
@@ -125,6 +125,14 @@ def read_identity(data: Path) -> Identity | None:
     return Identity(found.origin, keys)
 
 
+def read_known(data: Path) -> Read:
+    """What was signed in `data` as far as it can be read; a problem if that may not be all. Raises OSError."""
+    try:
+        return read_ledger(data / SIGNING)
+    except FileNotFoundError:
+        return Read(Notes(), "the file is missing")
+
+
 def restored(data: Path) -> bool:
     """Whether a backup was put back and nobody has said yet how to go on."""
     return (data / SIGNING / RESTORED).exists()
@@ -134,11 +142,6 @@ def unmark(files: Files, data: Path) -> None:
     """From now on the directory signs again."""
     files.unlink(data / SIGNING / RESTORED)
     sync_directory(files, data / SIGNING)
-
-
-def text_of(seconds: int) -> str:
-    """Seconds since 1970 as RFC 3339 in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _held(key: _Key, origin: str) -> Held:
