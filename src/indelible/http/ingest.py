@@ -218,7 +218,7 @@ def _options(query: bytes) -> tuple[bool, State]:
         else:
             raise _bad(name, f"{part[:80].decode('latin-1')!r} means nothing here: {_MEANT}")
         if name in seen:
-            raise _bad(name, f"{name.decode()} stands twice: give it once")
+            raise _bad(name, f"{name.decode()} stands twice: {_MEANT}")
         seen.add(name)
     return skip, ack
 

@@ -65,7 +65,7 @@ def of_batch(recorded: Recorded, stored: int, duplicates: int, conflicts: int, s
     return 201 if stored == len(prepared.ids) + prepared.refused else 200, encode(batch)
 
 
-def _new(recorded: Recorded, state: State) -> list[_New]:
+def _new(recorded: Recorded, state: State = State.sequenced) -> list[_New]:
     """The receipts of events that all became entries."""
     prepared = recorded.prepared
     moment = times.text(prepared.frame.recorded)
@@ -75,7 +75,7 @@ def _new(recorded: Recorded, state: State) -> list[_New]:
     return list(map(_New, *told, repeat(Status.stored._value_), repeat(state._value_)))
 
 
-def _receipts(recorded: Recorded, state: State) -> list[Receipt]:
+def _receipts(recorded: Recorded, state: State = State.sequenced) -> list[Receipt]:
     """The receipts of events of which some are duplicates, conflicts, or had refused ones beside them."""
     prepared, frame = recorded.prepared, recorded.prepared.frame
     index = recorded.first

@@ -126,7 +126,9 @@ def _names(value: object) -> tuple[str, ...]:
     raise ValueError("names, each once, of a-z, 0-9 and - (not first), at most 63 characters long, such as default,billing")
 
 
-def _origin(value: object) -> str:
+def _origin(value: object) -> str | None:
+    if value == "random":
+        return None
     if not isinstance(value, str) or len(value) > MOST_ORIGIN or not _ORIGIN.fullmatch(value):
         raise ValueError(
             f"a name as in a URL, without the scheme, spaces, + and a slash at the end, of at most {MOST_ORIGIN} ASCII characters: "
@@ -136,7 +138,7 @@ def _origin(value: object) -> str:
 
 
 def _origin_text(value: str | None) -> str:
-    return value or "(made at the first start)"
+    return value or "random"
 
 
 _USUAL = Limits()
@@ -146,7 +148,7 @@ SETTINGS = (
     Setting("data", _folder, Path("data"), "DIR", "The data directory, made if it is not there; in the file, relative to the file."),
     Setting("key", _key, None, "TEXT", "What clients send as `Authorization: Bearer KEY`; 32 characters or more.", secret=True),
     Setting("logs", _names, ("default",), "NAMES", "The logs there are, with commas between; in the file, an array.", ",".join),
-    Setting("origin", _origin, None, "NAME", "What the logs are called where they are signed, for ever; else a random name.", _origin_text),
+    Setting("origin", _origin, None, "NAME", "What the logs are called where they are signed, for ever; or `random`.", _origin_text),
     Setting("event_bytes", _size(_KIB, 255 * _MIB), _USUAL.event_bytes, "SIZE", "The largest event; at most batch_bytes.", size_text),
     # A frame's lines are at most a body and its last LF long; the journal holds 256 MiB of them.
     Setting("batch_bytes", _size(_KIB, 255 * _MIB), _USUAL.batch_bytes, "SIZE", "The largest body of a request, inflated.", size_text),
