@@ -63,7 +63,7 @@ PROVING = (
         "GET",
         "/v1/proof/inclusion",
         "That an entry is in the log",
-        "Name it by `id` or by `index`. Without `size` the proof leads to the newest checkpoint, which comes with it. format=tlog-proof, or "
+        "Name it by `id` or by `index`. Without `size` the proof leads to the newest checkpoint, which comes with it. format=tlog-proof or "
         "an Accept of text/plain, gives a file that stands for itself (c2sp.org/tlog-proof).",
         f"curl '{HERE}/v1/proof/inclusion?index=0'",
         (Answer(200, "The proof.", ("InclusionProof",)),),
