@@ -88,23 +88,29 @@ class Web:
             return Answer(0, {}, b"")
         headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
         answer = Answer(sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]))
-        assert int(answer.headers.get("content-length", len(answer.body))) == len(answer.body)
+        assert method == "HEAD" or int(answer.headers.get("content-length", len(answer.body))) == len(answer.body)
         return answer
 
 
 @asynccontextmanager
 async def serving(
-    data: Path, limits: Limits | None = None, in_flight: int = 64 << 20, logs: tuple[str, ...] = ("default",)
+    data: Path,
+    limits: Limits | None = None,
+    in_flight: int = 64 << 20,
+    logs: tuple[str, ...] = ("default",),
+    ack_timeout: float = 10,
 ) -> AsyncIterator[Web]:
+    """Nothing is signed but by `web.service.publisher.tick()`."""
     journal = open_file_journal(data, file_size=1 << 20)
     recorder = Recorder(journal)
     signing = open_signing(Files(), data, "trail.example", int(time()))
     proofs = Proofs(recorder, journal.reader())
-    publisher = Publisher(proofs, signing.ledger, signing.identity, logs, time)
+    publisher = Publisher(proofs, signing.ledger, signing.identity, logs, time, halted=signing.restored)
     store = Tail(data / "tail", journal.reader(), journal.first, recorder)
     try:
         recorder.replay(then=publisher.start)
-        yield Web(Service(journal, recorder, store, logs, limits or Limits(), in_flight=in_flight, proofs=proofs, publisher=publisher))
+        shared: dict[str, Any] = {"proofs": proofs, "publisher": publisher, "in_flight": in_flight, "ack_timeout": ack_timeout}
+        yield Web(Service(journal, recorder, store, logs, limits or Limits(), **shared))
     finally:
         publisher.close()
         await store.close()
