@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
@@ -102,19 +102,18 @@ async def serving(
 ) -> AsyncIterator[Web]:
     """Nothing is signed but by `web.service.publisher.tick()`."""
     journal = open_file_journal(data, file_size=1 << 20)
-    recorder = Recorder(journal)
-    signing = open_signing(Files(), data, "trail.example", int(time()))
-    proofs = Proofs(recorder, journal.reader())
-    publisher = Publisher(proofs, signing.ledger, signing.identity, logs, time, halted=signing.restored)
-    store = Tail(data / "tail", journal.reader(), journal.first, recorder)
-    try:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(journal.close)
+        recorder = Recorder(journal)
+        signing = open_signing(Files(), data, "trail.example", int(time()))
+        proofs = Proofs(recorder, journal.reader())
+        publisher = Publisher(proofs, signing.ledger, signing.identity, logs, time, halted=signing.restored)
+        stack.callback(publisher.close)
+        store = Tail(data / "tail", journal.reader(), journal.first, recorder)
+        stack.push_async_callback(store.close)
         recorder.replay(then=publisher.start)
         shared: dict[str, Any] = {"proofs": proofs, "publisher": publisher, "in_flight": in_flight, "ack_timeout": ack_timeout}
         yield Web(Service(journal, recorder, store, logs, limits or Limits(), **shared))
-    finally:
-        publisher.close()
-        await store.close()
-        await journal.close()
 
 
 def with_service(data: Path, work: Callable[[Web], Awaitable[None]], **settings: Any) -> None:
