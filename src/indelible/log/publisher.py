@@ -64,6 +64,7 @@ class Publisher:
         only read what is there, and show no checkpoint that does not fit it.
         """
         self.halted = halted
+        self.signed = self.syncs = 0  # checkpoints since the start, and the syncs that they took
         self.on_published: list[Callable[[Published], None]] = []
         self.on_failure: Callable[[JournalFailed], None] = lambda error: None
         self.is_witnessed: Callable[[bytes], bool] = lambda note: False  # whether a note has all the cosignatures that are asked for
@@ -106,6 +107,10 @@ class Publisher:
                 return shown
         numbers = ", ".join(str(shown.generation.number) for shown in trees)
         raise NotFound(f"log {log!r} has no generation {number}; it has {numbers}")
+
+    def sizes(self) -> dict[str, int]:
+        """How many entries each log has published in its current generation."""
+        return {log: trees[-1].size for log, trees in self._trees.items()}
 
     def holding(self, log: str, index: int) -> Shown:
         """What is shown of the generation that has the entry at `index` of `log`."""
@@ -174,6 +179,8 @@ class Publisher:
             self._failed = True
             self.on_failure(error)
             return
+        self.signed += len(signed)
+        self.syncs += 1
         for shown, checkpoint, note in cosigned:
             shown.show_cosigned(checkpoint, note, self.is_witnessed(note))
         for shown, checkpoint, note in signed:
