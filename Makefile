@@ -1,6 +1,6 @@
 # Needs CPython 3.11 or later with venv, and make: nothing else (GNU make 3.81, as macOS has it, is enough).
 .DEFAULT_GOAL := help
-.PHONY: help run test torture fuzz bench bench-peers todo archive lock clean
+.PHONY: help run test torture fuzz interop bench bench-peers todo archive lock clean
 unexport PYTHONPATH PYTHONHOME
 
 DIST ?= dist
@@ -42,6 +42,9 @@ torture: $(DEV) ## kill it at every point, cut its power, fail its disk (ROUNDS=
 
 fuzz: $(FUZZ) ## look for what no test thought of: ten minutes (COUNT= requests, SEED= repeats a run)
 	PYTHONPATH=tests .venv/bin/python tests/fuzz/fuzz_run.py --count $(or $(COUNT),100000) $(if $(SEED),--seed $(SEED))
+
+interop: $(SERVER) ## let programs that are not ours read a log: needs Go 1.25 or later, which fetches their modules
+	cd tests/interop && go run . -indelible ../../.venv/bin/indelible
 
 bench: $(SERVER) ## how fast it is here (ARGS=)
 	.venv/bin/python -m bench $(ARGS)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.parts import alone
+from bench.proving import many, proofs
 from bench.reading import frames, reads, trail
 from bench.rows import Rows
 from bench.writing import batches, beside, logs, singles, workers
@@ -19,5 +20,7 @@ MEASUREMENTS: dict[str, Callable[[Path, int], Rows]] = {
     "beside": beside,
     "reads": reads,
     "frames": frames,
+    "proofs": proofs,
+    "signing": many,
     "parts": alone,
 }  # a folder to use and by how much the amounts are divided → a run's rows

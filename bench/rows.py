@@ -32,6 +32,7 @@ BATCHES = "batches of 1,000 × 4"
 SINGLES = "singles × 64"
 TWO = ", workers = 2"
 SHORT = ", the short way"
+UNSIGNED = "batches of 1,000 × 4, nothing signed"
 NO_READER = "batches of 1,000 × 4, nobody reads"
 
 ROWS = (
@@ -70,6 +71,12 @@ ROWS = (
     Row("count of a type, warm", "ms", 10, amount=True),
     Row("start, all sent in batches", "s", 10, amount=True),
     Row("start, a frame an event (written directly)", "s", 10, amount=True),
+    Row(UNSIGNED, RATE),
+    Row("batches of 1,000 × 4, signed", RATE, None, UNSIGNED),
+    Row("… lost to signing", "%", 10),
+    Row("inclusion proof, warm, p50", "ms", amount=True),
+    Row("inclusion proof, warm, p99", "ms", 5, amount=True),
+    Row("1,000 logs growing at once, checkpoints under one sync", "each"),
     Row("discarding server, batches of 1,000 × 4", RATE),
     Row(f"discarding server, {SINGLES}", RATE),
     Row("… generator, processor, discarding singles", "µs/event"),

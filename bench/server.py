@@ -66,6 +66,11 @@ class Server:
 
     def ask(self, path: str) -> tuple[Any, float]:
         """The JSON that a GET is answered with, and the seconds until all of it was there. Raises Failed unless it is a 200."""
+        body, seconds = self.read(path)
+        return json.loads(body), seconds
+
+    def read(self, path: str) -> tuple[bytes, float]:
+        """The same for any body."""
         if self._asking is None:
             self._asking = http.client.HTTPConnection(HOST, self.port, timeout=PATIENCE)
         begun = perf_counter()
@@ -75,7 +80,7 @@ class Server:
         seconds = perf_counter() - begun
         if answer.status != 200:
             raise Failed(f"GET {path} was answered with {answer.status}: {body[:300].decode('utf-8', 'replace')}")
-        return json.loads(body), seconds
+        return body, seconds
 
     def resident(self) -> float | None:
         """Memory in MB (10 ** 6 bytes) that its processes hold now, each counted alone; None where there is no /proc."""

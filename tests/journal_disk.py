@@ -118,12 +118,12 @@ class PowerCut(Watched):
         with self.lock:
             now = {path.name: path.stat().st_ino for path in self.directory.iterdir()}
             bytes_now = {path.stat().st_ino: path.read_bytes() for path in self.directory.iterdir()}
-            (data / "journal").mkdir(parents=True)
+            (data / self.directory.name).mkdir(parents=True)
             for name in {*now, *self.names_held}:
                 inode = (now if luck and luck.random() < 0.5 else self.names_held).get(name)
                 if inode is not None:
                     held = self.contents.get(inode, b"")
-                    (data / "journal" / name).write_bytes(mixed(held, bytes_now.get(inode, held), luck) if luck else held)
+                    (data / self.directory.name / name).write_bytes(mixed(held, bytes_now.get(inode, held), luck) if luck else held)
 
     def release(self) -> None:
         for fd in self.unlinked:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from msgspec import structs
 
-from indelible import config
+from indelible import config, offline
 from indelible.formats.lines import Lines
 from indelible.journal.file import FileJournal, open_file_journal
 from indelible.journal.files import Files
@@ -92,7 +92,7 @@ def mend(data: Path, write: bool = True, files: Files | None = None) -> Repair:
     """`indelible repair` without its command line, over small files."""
     flags = {"config": "/dev/null", "data": str(data), "logs": "default"}
     settings = structs.replace(config.load(flags, {}), journal_file_size=SIZE)
-    return config.repair(settings, write, lambda done, total: None, files=files or Quick())
+    return offline.repair(settings, write, lambda done, total: None, files=files or Quick())
 
 
 class Trail(NamedTuple):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from time import time_ns
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -20,11 +20,8 @@ from indelible.model.settings import BY_NAME, SETTINGS, Setting, is_loopback, si
 
 if TYPE_CHECKING:
     from indelible.http.service import Service
-    from indelible.journal.files import Files
-    from indelible.journal.port import Frame, Journal
-    from indelible.journal.rebuild import Rebuild
-    from indelible.journal.survey import Survey
-    from indelible.model.damage import Gap, Repair
+    from indelible.journal.port import Journal
+    from indelible.signing.directory import Opened
 
 Progress = Callable[[int, int], None]
 
@@ -40,6 +37,7 @@ _TWINS = {
     "data": "dir directory path data_dir datadir storage volume",
     "key": "token api_key apikey secret password bearer",
     "logs": "log tenant tenants",
+    "origin": "name log_name public_url",
 }
 _MEANT = {twin: name for name, twins in _TWINS.items() for twin in twins.split()}
 
@@ -52,6 +50,7 @@ class Settings(Struct, frozen=True):
     data: Path
     key: str | None
     logs: tuple[str, ...]
+    origin: str | None
     limits: Limits
     in_flight: int
     quick: bool
@@ -62,6 +61,7 @@ class Settings(Struct, frozen=True):
     stall_timeout: int
     idle_timeout: int
     read_only: bool
+    ack_timeout: int
     journal_file_size: int
     reserve: int
     origins: dict[str, str]
@@ -112,15 +112,19 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Setting
 def compose(settings: Settings, progress: Progress) -> Service:
     """The service with its backends, its journal read but not yet folded. May take long: `progress` gets bytes read and in all.
 
-    Raises what `open_file_journal` and `open_snapshot` do, and Misconfigured for a data directory that this process may not use.
+    Raises what `open_file_journal`, `open_snapshot` and `open_signing` do, and Misconfigured for a data directory that this process may not
+    use.
     """
     from indelible.http.service import Service
     from indelible.http.warden import Patience
     from indelible.journal.file import open_file_journal
     from indelible.journal.snapshot import open_snapshot
     from indelible.journal.timed import Timed
+    from indelible.log.proofs import Proofs
+    from indelible.log.publisher import Publisher
     from indelible.log.recorder import Recorder
     from indelible.log.workshop import Workshop
+    from indelible.signing.directory import read_signing
     from indelible.store.local.tail import Tail
 
     # TODO(engines): one machine's disk; NATS JetStream, Redis Streams and MongoDB come behind the same two ports.
@@ -129,13 +133,18 @@ def compose(settings: Settings, progress: Progress) -> Service:
     try:
         if settings.read_only:
             journal, cache = open_snapshot(settings.data, files=files, progress=progress), None
+            signing = read_signing(settings.data)
         else:
             size, reserve = settings.journal_file_size, settings.reserve
             journal = open_file_journal(settings.data, file_size=size, reserve=reserve, files=files, progress=progress)
             cache = settings.data / "tail"
+            signing = _signing(settings, journal)
         store = Tail(cache, journal.reader(), journal.first, recorder := Recorder(journal), settings.tail_memory)
     except OSError as error:
-        raise _unusable(settings, error) from error
+        raise unusable(settings, error) from error
+    proofs = Proofs(recorder, journal.reader())
+    halted, reading = signing.restored or settings.read_only, settings.read_only
+    publisher = Publisher(proofs, signing.ledger, signing.identity, settings.logs, time, halted=halted, reading=reading)
     return Service(
         journal,
         recorder,
@@ -149,32 +158,26 @@ def compose(settings: Settings, progress: Progress) -> Service:
         Workshop(settings.workers) if settings.workers > 1 and not settings.read_only else None,
         settings.read_only,
         files.syncs,
+        proofs=proofs,
+        publisher=publisher,
+        ack_timeout=settings.ack_timeout,
     )
 
 
-def repair(settings: Settings, write: bool, progress: Progress, files: Files | None = None) -> Repair:
-    """What is damaged in the data directory and, with `write`, what was made of it. Nothing else may use the directory meanwhile.
-
-    Raises what `repair_journal` does, and Misconfigured for a data directory that this process may not use.
-    """
-    from indelible.journal.repair import repair_journal
-    from indelible.log.rebuild import Logs, rebuild, wrong
-    from indelible.log.recorder import Recorder
-
-    def fill(built: Rebuild, seen: Survey, pieces: Iterable[Frame | Gap]) -> None:
-        recorder = Recorder(built.journal)
-        recorder.replay()
-        if recorder.damage:
-            raise recorder.damage
-        rebuild(recorder, built.write, pieces, Logs(seen.logs, set(settings.logs)), time_ns() // 1000, os.urandom)
+def _signing(settings: Settings, journal: Journal) -> Opened:
+    """The signing directory. If it cannot be opened, the journal is let go again."""
+    from indelible.journal.files import Files
+    from indelible.signing.directory import open_signing
 
     try:
-        return repair_journal(settings.data, wrong, fill, write=write, file_size=settings.journal_file_size, files=files, progress=progress)
-    except OSError as error:
-        raise _unusable(settings, error) from error
+        return open_signing(Files(), settings.data, settings.origin, int(time()))
+    except BaseException:
+        asyncio.run(journal.close())
+        raise
 
 
-def _unusable(settings: Settings, error: OSError) -> Misconfigured:
+def unusable(settings: Settings, error: OSError) -> Misconfigured:
+    """The error for a data directory that this process may not use."""
     reason = f"{error.strerror} ({error.filename})"
     hint = "let this process write there, or choose another directory"
     return Misconfigured(f"{settings.described('data')} and cannot be used: {reason}: {hint}")

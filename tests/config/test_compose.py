@@ -58,7 +58,11 @@ def test_an_event_is_stored_and_found_and_both_directories_are_the_owners_alone(
             await close(service)
 
     assert asyncio.run(run()) == 1
-    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.is_dir()} == {"journal": 0o700, "tail": 0o700}
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.is_dir()} == {
+        "journal": 0o700,
+        "signing": 0o700,
+        "tail": 0o700,
+    }
     assert max(path.stat().st_size for path in (tmp_path / "journal").glob("*.journal")) == 1 << 20
 
 

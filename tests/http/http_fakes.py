@@ -46,6 +46,13 @@ class FakeJournal:
         return self.used
 
 
+class FakePublisher:
+    signed, syncs = 7, 2
+
+    def sizes(self) -> dict[str, int]:
+        return {"default": 3}
+
+
 class ListStore:
     """Rows in a list. It matches `type` and `source` alone: filters are the store's tests' business."""
 
@@ -176,7 +183,7 @@ def server(
 ) -> Server:
     store = ListStore(rows or [], complete)
     recorder = FakeRecorder({log: sum(row.log == log for row in store.rows) for log in logs}, len(store.rows))
-    service = Service(FakeJournal(), recorder, store, logs, key=key, read_only=read_only)  # type: ignore[arg-type]
+    service = Service(FakeJournal(), recorder, store, logs, key=key, read_only=read_only, proofs=None, publisher=FakePublisher())  # type: ignore[arg-type]
     ingest = FakeIngest()
     return Server(store, recorder, ingest, service, Door(service, ingest))
 

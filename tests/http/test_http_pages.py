@@ -180,6 +180,9 @@ def test_metrics_are_prometheus_text_without_anything_from_an_event() -> None:
         "indelible_journal_position 5",
         "indelible_ready 1",
         'indelible_log_entries{log="default"} 1',
+        "indelible_checkpoints_total 7",
+        "indelible_checkpoint_syncs_total 2",
+        'indelible_log_published{log="default"} 3',
     ):
         assert line in lines
     assert answer.header("content-type") == "text/plain; version=0.0.4; charset=utf-8"

@@ -21,11 +21,13 @@ RULES: dict[str, set[str]] = {
     "demo": {"model", "client"},
     "journal": {"model", "tree"},
     "formats": {"model", "tree"},
+    "signing": {"model", "tree", "journal.files", "journal.directory"},
     "store": {"model", "tree", "journal.port"},
-    "log": {"model", "tree", "formats", "journal.port", "store.port"},
+    "log": {"model", "tree", "formats", "journal.port", "store.port", "signing.keys"},
     "http": {"model", "tree", "formats", "journal.port", "store.port", "log"},
-    "config": {"model", "tree", "formats", "journal", "store", "log", "http"},
-    "cli": {"model", "tree", "formats", "journal.port", "store.port", "log", "http", "client", "demo", "config"},
+    "config": {"model", "tree", "formats", "journal", "store", "signing", "log", "http"},
+    "offline": {"model", "tree", "journal", "signing", "log", "config"},
+    "cli": {"model", "tree", "formats", "journal.port", "store.port", "log", "http", "client", "demo", "config", "offline", "signing.keys"},
     "__main__": {"cli"},
 }
 LIGHT = {"errors", "model", "tree", "client"}  # what `pip install indelible` brings without its server extra

@@ -71,7 +71,7 @@ async def _serve(data: Path, disk: Disk, ledger: Ledger, random: Random) -> None
         recorder.replay()
         frames = [placed.frame for placed in journal.reader().frames(journal.first, journal.end.position)]
         ledger.seen = ledger.hold(frames)
-        ingest = Ingest(Service(journal, recorder, cast(Any, None)))
+        ingest = Ingest(Service(journal, recorder, cast(Any, None), proofs=cast(Any, None), publisher=cast(Any, None)))
         senders = [itertools.islice(requests(random, f"{random.randrange(1 << 30):x}", 600), random.randrange(4, 9)) for _ in range(3)]
         await asyncio.gather(*(_send(ingest, sender, ledger) for sender in senders))
         assert recorder.failed or recorder.size("default") == len(ledger.hold(await asyncio.to_thread(_frames, journal)))

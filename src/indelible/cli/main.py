@@ -21,6 +21,8 @@ COMMANDS = {  # name: its help in one line; the command is `command` in cli/<nam
     "count": "Count the events that match.",
     "status": "Show how a server is doing.",
     "repair": "Show what is damaged in a data directory, and make it whole.",
+    "keys": "Show, make and rotate the keys that sign checkpoints.",
+    "adopt": "Let a data directory sign again that was put back from a backup.",
     "demo": "Run a shop of twelve services that sends its trail.",
     "completion": "Print the script that completes commands in a shell.",
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from indelible import config
+from indelible import config, offline
 from indelible.cli.config import flags_of
 from indelible.model.settings import BY_NAME, Setting
 
@@ -40,7 +40,7 @@ def command(write: bool, **given: str | None) -> int:
     are lost, each log gets an event of type indelible.damage, and what follows it gets new indexes. Exit status 65: something is damaged.
     """
     settings = config.load(given, os.environ)
-    done = config.repair(settings, write, _progress)
+    done = offline.repair(settings, write, _progress)
     data = shlex.quote(str(settings.data))
     for line in _found(done):
         click.echo(line)

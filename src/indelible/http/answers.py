@@ -62,6 +62,43 @@ class Logs(Struct, frozen=True):
     complete: bool
 
 
+class InclusionProof(Struct, frozen=True):
+    """That an entry is in a log. Hashes, `leaf` and `salt` are base64; `checkpoint` is null for a size of which none is kept.
+
+    `leaf` is SHA-256 of a zero byte and `header`; `header` holds SHA-256 of `salt` and the event's bytes. The entry is leaf
+    `index` − `start` of the tree named `origin`; `start` is 0 unless acknowledged events were lost.
+    """
+
+    log: str
+    origin: str
+    index: int
+    start: int
+    size: int
+    leaf: str
+    hashes: list[str]
+    checkpoint: str | None
+    header: str
+    salt: str
+
+
+class ConsistencyProof(Struct, frozen=True):
+    """That the first `old` entries of a log are the beginning of its first `new`. `checkpoint` is that of `new`, if it is kept."""
+
+    log: str
+    origin: str
+    old: int = field(name="from")
+    new: int = field(name="to")
+    hashes: list[str] = []
+    checkpoint: str | None = None
+
+
+class ProvenEvent(Struct, frozen=True):
+    """An event with the proof that it is in the log."""
+
+    event: Kept
+    proof: InclusionProof
+
+
 class Health(Struct, frozen=True):
     """`up`: the process answers."""
 

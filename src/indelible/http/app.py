@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from indelible.errors import IndelibleError, JournalFull, NotAllowed, NotAnEvent, NotFound
-from indelible.http import health, problems, read, status
+from indelible.http import climb, health, named, problems, proofs, read, status, tiles
 from indelible.http.about import pages
 from indelible.http.auth import Gate
 from indelible.http.ingest import Ingest
@@ -26,7 +26,7 @@ HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"referrer-policy", b"no-referrer"),
 )
-"""On every answer but receipts: an audit trail stays in no cache and is embedded by nobody."""
+"""On every answer but receipts: an audit trail is embedded by nobody, and stays in no cache but where a route says so: tiles do."""
 
 
 def build(service: Service) -> Door:
@@ -39,14 +39,20 @@ def routes() -> list[Route]:
     of_a_log = (
         ("/events", post_elsewhere, "POST"),
         ("/events", read.events, "GET"),
-        ("/events/{id:path}", read.event, "GET"),
+        ("/events/{id:path}", named.event, "GET"),
         ("/count", read.count, "GET"),
+        ("/receipts/{id:path}", climb.receipt, "GET"),
+        ("/proof/inclusion", proofs.inclusion, "GET"),
+        ("/proof/consistency", proofs.consistency, "GET"),
     )
+    of_a_tree = (("checkpoint", tiles.checkpoint), ("vkey", tiles.vkey), ("tile/{tile:path}", tiles.tile))
     return [
         *(Route(f"{start}{path}", to, methods=[method]) for start in ("/v1", "/v1/logs/{log}") for path, to, method in of_a_log),
         Route("/v1/logs", read.logs),
         Route("/v1/status", status.status),
         Route("/v1/logs/{log}/entries/{index}", read.entry),
+        *(Route(f"/v1/logs/{{log}}/{path}", to) for path, to in of_a_tree),
+        *(Route(f"/v1/logs/{{log}}/g{{generation:int}}/{path}", to) for path, to in of_a_tree),
         Route("/", pages.home),
         Route("/docs", pages.docs),
         Route("/problems/{name}", pages.problem),
@@ -156,7 +162,8 @@ class _Watch:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message["headers"], *HEADERS]
+            given = {name for name, _ in message["headers"]}
+            message["headers"] = [*message["headers"], *(each for each in HEADERS if each[0] not in given)]
         elif self._head:
             message = {**message, "body": b""}
         await self._send(message)

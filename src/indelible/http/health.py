@@ -9,7 +9,7 @@ from starlette.responses import Response
 from indelible.errors import BadParameter, Fault
 from indelible.http.answers import Health, Ready
 from indelible.http.checks import FOR, checks
-from indelible.http.metrics import CONTENT_TYPE
+from indelible.http.metrics import CONTENT_TYPE, checkpoints_text
 from indelible.http.read import parameters
 from indelible.http.service import Service
 
@@ -39,4 +39,6 @@ async def metrics(request: Request) -> Response:
     except OSError:
         usage = None
     text = service.metrics.text(recorder.folded, recorder.ready and not recorder.failed, sizes, service.syncs, usage)
+    publisher = service.publisher
+    text += checkpoints_text(publisher.signed, publisher.syncs, publisher.sizes())
     return Response(text, headers={"Content-Type": CONTENT_TYPE})

@@ -14,10 +14,12 @@ from starlette.types import Receive, Scope, Send
 from indelible.errors import BadParameter, Busy, Fault, JournalFailed, NotAnEvent, NotJSON, ReadOnly, Refused, TooLarge, Unsupported
 from indelible.formats import split
 from indelible.http import receipts
+from indelible.http.climb import reached
 from indelible.http.service import Service
 from indelible.log.prepare import Prepared, Terms
 from indelible.log.together import Together
 from indelible.model.event import Limits
+from indelible.model.receipt import State
 
 KEY_CHARACTERS = 256  # of an Idempotency-Key
 _SEEN = 1 << 20  # bytes of a body in which the senders of refused events are looked up
@@ -33,7 +35,8 @@ class Asked(NamedTuple):
     content_type: str
     gzip: bool
     key: str | None
-    skip: bool
+    skip: bool = False
+    ack: State = State.sequenced
 
 
 class Ingest:
@@ -84,7 +87,8 @@ class Ingest:
             service.refusals.events(prepared.faults, prepared.refused, _sent(body, asked, service.limits))
         counts = receipts.counts(recorded)
         metrics.recorded(*counts, prepared.refused, len(prepared.frame.text), perf_counter() - begun)
-        return receipts.of_one(recorded) if single else receipts.of_batch(recorded, *counts)
+        state = await reached(service, recorded, asked.ack)
+        return receipts.of_one(recorded, state) if single else receipts.of_batch(recorded, *counts, state)
 
     async def _prepared(self, body: bytes, asked: Asked, log: str) -> tuple[Prepared, bool]:
         """The frame, and whether the body was one event."""
@@ -172,7 +176,8 @@ def _asked(scope: Scope, limits: Limits) -> Asked:
             gzip = _is_gzip(value)
         elif name == b"idempotency-key":
             key = _key(value, key)
-    return Asked(content_type, gzip, key, bool(scope["query_string"]) and _skips(scope["query_string"]))
+    skip, ack = _options(scope["query_string"]) if scope["query_string"] else (False, State.sequenced)
+    return Asked(content_type, gzip, key, skip, ack)
 
 
 def _sent(body: bytes, asked: Asked, limits: Limits) -> Sequence[bytes]:
@@ -200,14 +205,34 @@ def _key(value: bytes, earlier: str | None) -> str:
     return key
 
 
-def _skips(query: bytes) -> bool:
-    if query == b"on_error=skip":
-        return True
-    name = query.partition(b"=")[0]
-    shown = query[:80].decode("latin-1")
-    detail = f"{shown!r} means nothing here: only on_error=skip may stand, which stores the good events and reports the others"
-    parameter = "on_error" if name == b"on_error" else name[:80].decode("latin-1")
-    raise BadParameter(detail, (Fault(detail, parameter=parameter),))
+def _options(query: bytes) -> tuple[bool, State]:
+    """Whether bad events are left out, and how far the good ones have to come before the answer. Raises BadParameter."""
+    skip, ack = False, State.sequenced
+    seen = set()
+    for part in query.split(b"&"):
+        name, _, value = part.partition(b"=")
+        if part == b"on_error=skip":
+            skip = True
+        elif name == b"ack" and value in _ACKS:
+            ack = _ACKS[value]
+        else:
+            raise _bad(name, f"{part[:80].decode('latin-1')!r} means nothing here: {_MEANT}")
+        if name in seen:
+            raise _bad(name, f"{name.decode()} stands twice: {_MEANT}")
+        seen.add(name)
+    return skip, ack
+
+
+_ACKS = {state.value.encode(): state for state in State}
+_MEANT = (
+    "only on_error=skip may stand, which stores the good events and reports the others, and "
+    f"ack={'|'.join(state.value for state in State)}, which says what to wait for"
+)
+
+
+def _bad(name: bytes, detail: str) -> BadParameter:
+    parameter = name[:80].decode("latin-1")
+    return BadParameter(detail, (Fault(detail, parameter=parameter),))
 
 
 def _inflate(body: bytes, most: int) -> bytes:

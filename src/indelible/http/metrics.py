@@ -68,6 +68,16 @@ class Metrics:
         return "\n".join(lines) + "\n"
 
 
+def checkpoints_text(signed: int, syncs: int, sizes: Mapping[str, int]) -> str:
+    """The same of what is signed: checkpoints, the syncs that they took, and the entries under the newest by the name of a log."""
+    lines = [
+        *_family("checkpoints_total", "counter", "Checkpoints that were signed.", [("", signed)]),
+        *_family("checkpoint_syncs_total", "counter", "Syncs that they took: one for all logs.", [("", syncs)]),
+        *_family("log_published", "gauge", "Entries under a log's newest checkpoint.", _labelled("log", sizes)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _histogram(durations: Durations) -> Iterable[tuple[str, float]]:
     sums = list(accumulate(durations.counts))
     for bound, below in zip((*map(str, durations.buckets), "+Inf"), sums, strict=True):

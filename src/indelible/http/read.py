@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote_to_bytes
 
 from msgspec import Struct
@@ -36,32 +37,12 @@ async def events(request: Request) -> Response:
     return Response(b'{"events":[%b],"next":%b,"complete":%b}' % (b",".join(texts), after, complete), media_type=JSON)
 
 
-async def event(request: Request) -> Response:
-    """The one event with this id."""
-    service, log = asked(request)
-    raw = request.path_params["id"]
-    if not raw:  # /v1/events/ is no event but a path with a slash too many
-        raise HTTPException(404)
-    id = decoded(raw.encode("latin-1"), "id")
-    source = _only_source(parameters(request.scope["query_string"]))
-    rows = await service.store.named(log, id)
-    fitting = [row for row in rows if source is None or source_of(row) == source]
-    if not fitting:
-        raise _nothing_named(log, id, source, rows, _short(service))
-    if len(fitting) > 1:
-        faults = tuple(Fault(f"?source={quote(source_of(row), safe='')}", parameter="source") for row in fitting)
-        raise Ambiguous(f"{len(fitting)} sources sent the id {id[:80]!r}: say which with ?source=", faults)
-    return Response(spliced(fitting[0]), media_type=JSON)
-
-
 async def entry(request: Request) -> Response:
     """The event at this index of a log."""
     service, log = asked(request)
     no_parameters(request)
     text = request.path_params["index"]
-    if not (text.isascii() and text.isdigit()):
-        raise BadParameter(f"{text[:40]!r} is not an index: a whole number from 0", (Fault("a whole number from 0", parameter="index"),))
-    index = int(text[: MOST_DIGITS + 1])
+    index = number(request.path_params, "index")
     row = await service.store.entry(log, index)
     if row is None:
         size = service.recorder.size(log)
@@ -84,6 +65,26 @@ async def logs(request: Request) -> Response:
     wait_until_ready(service)
     sizes = [Log(name, service.recorder.size(name)) for name in service.logs]
     return Response(encode(Logs(sizes, service.recorder.complete)), media_type=JSON)
+
+
+def id_in(request: Request) -> str:
+    """The id in the path, decoded once."""
+    raw = request.path_params["id"]
+    if not raw:  # /v1/events/ is no event but a path with a slash too many
+        raise HTTPException(404)
+    return decoded(raw.encode("latin-1"), "id")
+
+
+async def row_named(service: Service, log: str, id: str, source: str | None) -> Row:
+    """The one entry with this id. Raises NotFound, and Ambiguous where `source` does not say which of several it is."""
+    rows = await service.store.named(log, id)
+    fitting = [row for row in rows if source is None or source_of(row) == source]
+    if not fitting:
+        raise _nothing_named(log, id, source, rows, _short(service))
+    if len(fitting) > 1:
+        faults = tuple(Fault(f"?source={quote(source_of(row), safe='')}", parameter="source") for row in fitting)
+        raise Ambiguous(f"{len(fitting)} sources sent the id {id[:80]!r}: say which with ?source=", faults)
+    return fitting[0]
 
 
 def spliced(row: Row) -> bytes:
@@ -149,23 +150,38 @@ def source_of(row: Row) -> str:
     return _SOURCED.decode(row.body).source
 
 
-def _only_source(pairs: list[tuple[str, str]]) -> str | None:
-    faults = [
-        Fault(f"unknown parameter {name[:80]!r}: only source may stand here", parameter=name[:80]) for name, _ in pairs if name != "source"
-    ]
-    if len(pairs) - len(faults) > 1:
-        faults.append(Fault("source stands twice: give it once", parameter="source"))
+def one_each(request: Request, names: Sequence[str]) -> dict[str, str]:
+    """The parameters by name. Raises BadParameter unless each is one of `names` and stands once."""
+    given: dict[str, str] = {}
+    faults = []
+    for name, value in parameters(request.scope["query_string"]):
+        if name not in names:
+            known = ("only " if len(names) == 1 else "") + " and ".join(names) if names else "none"
+            faults.append(Fault(f"unknown parameter {name[:80]!r}: {known} may stand here", parameter=name[:80]))
+        elif name in given:
+            faults.append(Fault(f"{name} stands twice: give it once", parameter=name))
+        given[name] = value
     if faults:
         raise BadParameter(faults[0].detail, tuple(faults))
-    return pairs[0][1] if pairs else None
+    return given
+
+
+def number(given: Mapping[str, str], name: str) -> int:
+    """The parameter as a whole number. Raises BadParameter."""
+    text = given[name]
+    if not (text.isascii() and text.isdigit()):
+        raise bad(name, f"{name} is {text[:40]!r}: a whole number from 0 belongs there")
+    return int(text[: MOST_DIGITS + 1])
+
+
+def bad(name: str, detail: str) -> BadParameter:
+    """The error about one parameter."""
+    return BadParameter(detail, (Fault(detail, parameter=name),))
 
 
 def no_parameters(request: Request) -> None:
-    """Raises BadParameter if the request has one."""
-    pairs = parameters(request.scope["query_string"])
-    if pairs:
-        faults = tuple(Fault(f"unknown parameter {name[:80]!r}: none may stand here", parameter=name[:80]) for name, _ in pairs)
-        raise BadParameter(faults[0].detail, faults)
+    """Raises BadParameter if there is one."""
+    one_each(request, ())
 
 
 def _short(service: Service) -> str:

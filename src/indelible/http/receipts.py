@@ -16,6 +16,8 @@ from indelible.log.recorder import Recorded
 from indelible.model import times
 from indelible.model.receipt import Receipt, State, Status
 
+_SEQUENCED = State.sequenced._value_
+
 
 class _New(Struct, frozen=True, gc=False):
     """A Receipt whose leaf is still bytes and whose status is known: a batch of them is encoded at one go."""
@@ -26,7 +28,7 @@ class _New(Struct, frozen=True, gc=False):
     leaf: bytes
     recorded: str
     status: str = Status.stored._value_
-    state: str = State.sequenced._value_
+    state: str = _SEQUENCED
 
 
 _encode = Encoder().encode
@@ -41,36 +43,39 @@ def counts(recorded: Recorded) -> tuple[int, int, int]:
     return len(recorded.prepared.ids) - len(recorded.settled), became[Status.duplicate], became[Status.conflict]
 
 
-def of_one(recorded: Recorded) -> tuple[int, bytes]:
+def of_one(recorded: Recorded, state: State = State.sequenced) -> tuple[int, bytes]:
     """The status and the receipt of a single event. Raises Conflict."""
     if not recorded.settled:
-        return 201, _encode(_new(recorded)[0])
+        return 201, _encode(_new(recorded, state)[0])
     if recorded.settled[0].status is Status.conflict:
         raise _conflict(recorded)
-    return 200, encode(_receipts(recorded)[0])
+    return 200, encode(_receipts(recorded, state)[0])
 
 
-def of_batch(recorded: Recorded, stored: int, duplicates: int, conflicts: int) -> tuple[int, bytes]:
+def of_batch(recorded: Recorded, stored: int, duplicates: int, conflicts: int, state: State = State.sequenced) -> tuple[int, bytes]:
     """The status and the counts, receipts and faults of a batch. Raises Conflict if every event is one."""
     prepared = recorded.prepared
     if not recorded.settled and prepared.at is None:
         head = b'{"stored":%d,"duplicates":0,"conflicts":0,"refused":0,"receipts":' % stored
-        return 201, b'%b%b,"errors":[]}' % (head, _encode(_new(recorded)))
+        return 201, b'%b%b,"errors":[]}' % (head, _encode(_new(recorded, state)))
     if conflicts == len(prepared.ids) + prepared.refused:
         raise _conflict(recorded)
     total = UNSET if prepared.refused <= _LISTED else prepared.refused
-    batch = Batch(stored, duplicates, conflicts, prepared.refused, _receipts(recorded), list(prepared.faults), total)
+    batch = Batch(stored, duplicates, conflicts, prepared.refused, _receipts(recorded, state), list(prepared.faults), total)
     return 201 if stored == len(prepared.ids) + prepared.refused else 200, encode(batch)
 
 
-def _new(recorded: Recorded) -> list[_New]:
+def _new(recorded: Recorded, state: State = State.sequenced) -> list[_New]:
     """The receipts of events that all became entries."""
     prepared = recorded.prepared
     moment = times.text(prepared.frame.recorded)
-    return list(map(_New, prepared.ids, repeat(prepared.frame.log), count(recorded.first), prepared.leaves, repeat(moment)))
+    told = (prepared.ids, repeat(prepared.frame.log), count(recorded.first), prepared.leaves, repeat(moment))
+    if state is State.sequenced:
+        return list(map(_New, *told))
+    return list(map(_New, *told, repeat(Status.stored._value_), repeat(state._value_)))
 
 
-def _receipts(recorded: Recorded) -> list[Receipt]:
+def _receipts(recorded: Recorded, state: State = State.sequenced) -> list[Receipt]:
     """The receipts of events of which some are duplicates, conflicts, or had refused ones beside them."""
     prepared, frame = recorded.prepared, recorded.prepared.frame
     index = recorded.first
@@ -80,7 +85,7 @@ def _receipts(recorded: Recorded) -> list[Receipt]:
         status, own, leaf, moment = recorded.settled.get(place, new)
         index += own == index  # an entry of its own, be it the record of a conflict
         where = UNSET if prepared.at is None else prepared.at[place]
-        made.append(Receipt(id, frame.log, own, b64encode(leaf).decode(), times.text(moment), status, State.sequenced, where))
+        made.append(Receipt(id, frame.log, own, b64encode(leaf).decode(), times.text(moment), status, state, where))
     return made
 
 

@@ -77,7 +77,7 @@ async def _serve(service: Service, listener: socket.socket) -> None:
         server.config.timeout_graceful_shutdown = _HASTE
         server.should_exit = True
 
-    service.recorder.on_failure = fail
+    service.recorder.on_failure = service.publisher.on_failure = fail
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again at its end: then they mean nothing more
         signal.signal(number, lambda *_: None)
     replay = asyncio.create_task(asyncio.to_thread(_replay, service, url, lambda: server.should_exit))
@@ -86,10 +86,14 @@ async def _serve(service: Service, listener: socket.socket) -> None:
         asyncio.create_task(warden.watch(server.server_state.connections)),  # type: ignore[arg-type]
         asyncio.create_task(Watch(service).run()),
     ]
+    publishing = asyncio.create_task(_publish(service, replay))
+    publishing.add_done_callback(lambda task: fail(error) if (error := task.exception()) else None)
     await server.serve([listener])
     for watch in watches:
         watch.cancel()
-    await asyncio.wait([replay, *watches])
+    service.publisher.stop()
+    await asyncio.wait([replay, publishing, *watches])
+    service.publisher.close()
     if service.workshop:
         await service.workshop.close()
     await service.store.close()
@@ -98,6 +102,13 @@ async def _serve(service: Service, listener: socket.socket) -> None:
     say("stop", "error" if failures else "info", position=service.recorder.folded, detail=why)
     if failures:
         raise failures[0]
+
+
+async def _publish(service: Service, replay: asyncio.Task[None]) -> None:
+    """Sign the logs from the replay's end on; `replay` tells itself if it fails."""
+    await asyncio.wait([replay])
+    if service.recorder.ready:
+        await service.publisher.run()
 
 
 class _Stopped(Exception):
@@ -114,7 +125,7 @@ def _replay(service: Service, url: str, stopped: Callable[[], bool]) -> None:
         tell(done, total)
 
     try:
-        service.recorder.replay(progress)
+        service.recorder.replay(progress, service.publisher.start)
     except _Stopped:
         return
     gc.freeze()  # the fold stays: collecting garbage need not look at it again and again

@@ -10,6 +10,8 @@ from indelible.http.rate import Rate
 from indelible.http.refusals import Refusals
 from indelible.http.warden import Patience
 from indelible.journal.port import Journal
+from indelible.log.proofs import Proofs
+from indelible.log.publisher import Publisher
 from indelible.log.recorder import Recorder
 from indelible.log.workshop import Workshop
 from indelible.model.durations import Durations
@@ -33,6 +35,9 @@ class Service:
     workshop: Workshop | None = None  # processes that prepare large requests
     read_only: bool = False
     syncs: Durations = field(default_factory=Durations)  # of the journal: what every receipt waits for
+    proofs: Proofs = field(kw_only=True)
+    publisher: Publisher = field(kw_only=True)
+    ack_timeout: float = 10  # s that a request with ack=proven or ack=witnessed waits
     metrics: Metrics = field(default_factory=Metrics)
     refusals: Refusals = field(default_factory=Refusals)
     rate: Rate = field(default_factory=Rate)

@@ -1,18 +1,19 @@
-"""The trees of one log: each loss of acknowledged events ends one and begins another."""
+"""The trees of one log: each loss of acknowledged events ends one and begins another, and so does a backup that was put back."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from indelible.model.damage import Damage, Head
+from indelible.model.damage import Head, damage_in
+from indelible.model.generation import begun_in
 from indelible.tree.merkle import Tree
 
 
 class Generation(NamedTuple):
     """A tree of a log. Its leaf 0 is the entry at index `start`; `number` counts from 1.
 
-    All but the first begin with a damage event: `since` is when it was recorded (µs since 1970). Receipts that were given before then
-    for the index `lost` or a higher one no longer hold.
+    All but the first begin with an event that says so: `since` is when it was recorded (µs since 1970). Receipts from before
+    then for the index `lost` or a higher one no longer hold.
     """
 
     number: int
@@ -29,7 +30,8 @@ class Trail:
 
     def __init__(self) -> None:
         self._ended: list[Generation] = []
-        self._begin(Generation(1, 0, Tree()))
+        self.current = Generation(1, 0, Tree())
+        self.start, self.tree = 0, self.current.tree
 
     @property
     def size(self) -> int:
@@ -44,12 +46,15 @@ class Trail:
     def head(self) -> Head:
         return Head(self.size - 1 if self.size else None, self.tree.size, self.tree.root(), self.current.number)
 
-    def lose(self, damage: Damage, recorded: int) -> None:
-        """The next entry, a damage event that says so, begins a generation."""
-        self._ended.append(self.current)
-        lost = 0 if damage.index is None else damage.index + 1
-        self._begin(Generation(self.current.number + 1, self.size, Tree(), recorded, lost))
+    def heed(self, line: bytes, recorded: int) -> None:
+        """The next entry is this event of the service's own: one that says so begins a generation."""
+        if (damage := damage_in(line)) and damage.lost:
+            lost = 0 if damage.index is None else damage.index + 1
+            self._begin(Generation(self.current.number + 1, self.size, Tree(), recorded, lost))
+        elif begun := begun_in(line):
+            self._begin(Generation(begun.generation, self.size, Tree(), recorded, self.size))
 
     def _begin(self, generation: Generation) -> None:
+        self._ended.append(self.current)
         self.current = generation
         self.start, self.tree = generation.start, generation.tree

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from typing import NamedTuple
 
 from indelible.journal.port import Place, Position
 from indelible.store.port import Refusals
+
+
+class Held(NamedTuple):
+    """Where some entries of a log stand: frames of that log alone, as runs from a place up to a position, and of their events those in
+    [start, stop) that were not dropped."""
+
+    log: str
+    runs: list[tuple[Place, Position]]
+    start: int
+    stop: int
+    refusals: Refusals
 
 
 class Places:
@@ -64,6 +76,22 @@ class Places:
         while at < len(self._dropped) and self._dropped[at] <= position:
             position, at = position + 1, at + 1
         return position
+
+    def held(self, log: str, start: int, stop: int) -> Held:
+        """The entries [start, stop) of `log`, which must exist."""
+        first, last = self.position(log, start), self.position(log, stop - 1)
+        frames = self._frames[log]
+        begin, end = (bisect_right(frames, position, key=self._positions.__getitem__) for position in (first, last))
+        runs: list[tuple[Place, Position]] = []
+        before = None
+        for frame in frames[begin - 1 : end]:
+            after = Position(self._positions[frame] + 1)  # inside it, so it is the last one that is read
+            if before is not None and frame == before + 1:
+                runs[-1] = (runs[-1][0], after)
+            else:
+                runs.append((self.frame(self._positions[frame]), after))
+            before = frame
+        return Held(log, runs, first, last + 1, self.refusals(Position(first), Position(last + 1)))
 
     def conflict_with(self, position: int) -> int | None:
         """The index that holds the id, if the entry at `position` is a conflict."""

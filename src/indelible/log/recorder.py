@@ -11,11 +11,11 @@ from indelible.journal.port import Frame, Journal, Placed, Position
 from indelible.log.duplicates import Duplicates, Sent, Settled, conflict_of
 from indelible.log.generations import Generation, Trail
 from indelible.log.heard import Heard
-from indelible.log.places import Places
+from indelible.log.places import Held, Places
 from indelible.log.prepare import SLICE, Forged, Prepared, origin_of, replayed
 from indelible.log.window import KEY, Window
 from indelible.model.conflict import SOURCE
-from indelible.model.damage import Head, damage_in
+from indelible.model.damage import Head
 from indelible.model.entry import SALT
 from indelible.model.receipt import Status
 from indelible.store.port import Refusals
@@ -39,7 +39,6 @@ class Recorder:
     """
 
     # TODO(partitions): one recorder in one process for all logs; from about 200,000 events/s on, logs are spread over partitions.
-    # TODO(checkpoints): receipts end at `sequenced`; signed checkpoints over these trees prove them to outsiders.
 
     def __init__(self, journal: Journal, window: Window | None = None) -> None:
         self._journal = journal
@@ -59,6 +58,11 @@ class Recorder:
         """Everything below is durable and has its index."""
         return self._next.position
 
+    @property
+    def logs(self) -> list[str]:
+        """The logs that have entries."""
+        return [log for log, trail in self._trails.items() if trail.size]
+
     def size(self, log: str) -> int:
         """How many entries `log` has."""
         return self._trails[log].size if log in self._trails else 0
@@ -73,7 +77,11 @@ class Recorder:
 
     def generations(self, log: str) -> tuple[Generation, ...]:
         """The trees of `log`, oldest first: one, unless acknowledged events were lost. All but the last have ended."""
-        return self._trails.get(log, Trail()).generations
+        return self._trails.setdefault(log, Trail()).generations
+
+    def held(self, log: str, start: int, stop: int) -> Held:
+        """Where the entries [start, stop) of `log` stand in the journal; there is at least one, and it has them all."""
+        return self._places.held(log, start, stop)
 
     @property
     def complete(self) -> bool:
@@ -84,9 +92,10 @@ class Recorder:
         """What the fold refused in [start, stop)."""
         return self._places.refusals(start, stop)
 
-    def replay(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
-        """Fold what the journal holds; once, before `record`. `progress` gets events done and in all. Blocks.
+    def replay(self, progress: Callable[[int, int], None] = lambda done, total: None, then: Callable[[], None] = lambda: None) -> None:
+        """Fold what the journal holds; once, before `record`. Blocks.
 
+        `progress` gets events done and in all; `then` runs before it is `ready`.
         Raises Damaged where a frame does not hold; a journal that is only read is folded up to there.
         """
         end = self._journal.end.position
@@ -98,6 +107,7 @@ class Recorder:
             if not self._journal.read_only:
                 raise
             self.damage = error
+        then()
         self.ready = True
 
     def fold(self, run: Sequence[Placed]) -> None:
@@ -178,8 +188,8 @@ class Recorder:
         if position != self.folded:
             raise Damaged(f"the journal gave the frame at {position} where the one at {self.folded} should follow")
         trail = self._trails.get(frame.log) or self._trails.setdefault(frame.log, Trail())
-        if prepared.sources == _BY_THE_SERVICE and (damage := damage_in(prepared.lines[0])) and damage.lost:
-            trail.lose(damage, frame.recorded)
+        if prepared.sources == _BY_THE_SERVICE:
+            trail.heed(prepared.lines[0], frame.recorded)
         tree = trail.tree
         first = trail.start + tree.size
         self._places.add_frame(frame.log, placed.place, first)

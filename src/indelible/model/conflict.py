@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from msgspec.json import encode
 
-from indelible.model.entry import Origin, entries
+from indelible.model.entry import Origin, assigned_id, body_digests, entries, headers
 from indelible.model.event import Event
 
 CONFLICT = "indelible.conflict"
@@ -36,8 +36,20 @@ def conflict_body(source: str, id: str, first: int, refused: bytes) -> bytes:
     )
 
 
+def is_conflict(body: bytes) -> bool:
+    """Whether a body is a conflict event's. The door refuses this type, so no one else can write one."""
+    return body.startswith(b'{"type":"%b","source":"%b",' % (CONFLICT.encode(), SOURCE.encode()))
+
+
 def conflict_entry(source: str, id: str, first: int, refused: bytes, salt: bytes, origin: Origin) -> ConflictEntry:
     """The whole entry; salt, recorded and writer are the refused event's."""
     body = conflict_body(source, id, first, refused)
     made = entries([Event(CONFLICT, SOURCE)], [body], salt, Origin(origin.recorded, origin.writer, "native"))
     return ConflictEntry(made.ids[0], made.leaves[0], body)
+
+
+def conflict_header(source: str, id: str, first: int, refused: bytes, salt: bytes, origin: Origin) -> bytes:
+    """The text that the leaf of `conflict_entry` hashes."""
+    digests = body_digests([conflict_body(source, id, first, refused)], salt)
+    own = Origin(origin.recorded, origin.writer, "native")
+    return headers([Event(CONFLICT, SOURCE)], [assigned_id(origin.recorded, salt)], digests, own)[0]

@@ -15,6 +15,8 @@ _UNITS = {"": 1, "b": 1, "kib": _KIB, "mib": _MIB, "gib": _GIB}
 _SIZE = re.compile(r"(\d{1,15}) ?(b|kib|mib|gib|)", re.IGNORECASE | re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
 _LOG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_ORIGIN = re.compile(r"[!-*,-~]*[!-*,-.0-~]", re.ASCII)  # what a signing key's name can hold of ASCII
+MOST_ORIGIN = 180  # characters; a witness's signature has room for 255, log and generation included
 _KEY = re.compile(r"[!-~]{32,1024}")
 
 
@@ -124,6 +126,21 @@ def _names(value: object) -> tuple[str, ...]:
     raise ValueError("names, each once, of a-z, 0-9 and - (not first), at most 63 characters long, such as default,billing")
 
 
+def _origin(value: object) -> str | None:
+    if value == "random":
+        return None
+    if not isinstance(value, str) or len(value) > MOST_ORIGIN or not _ORIGIN.fullmatch(value):
+        raise ValueError(
+            f"a name as in a URL, without the scheme, spaces, + and a slash at the end, of at most {MOST_ORIGIN} ASCII characters: "
+            "trail.example.org/v1/logs"
+        )
+    return value
+
+
+def _origin_text(value: str | None) -> str:
+    return value or "random"
+
+
 _USUAL = Limits()
 SETTINGS = (
     Setting("host", _host, "127.0.0.1", "HOST", "The address to listen on; any but loopback needs a key."),
@@ -131,6 +148,7 @@ SETTINGS = (
     Setting("data", _folder, Path("data"), "DIR", "The data directory, made if it is not there; in the file, relative to the file."),
     Setting("key", _key, None, "TEXT", "What clients send as `Authorization: Bearer KEY`; 32 characters or more.", secret=True),
     Setting("logs", _names, ("default",), "NAMES", "The logs there are, with commas between; in the file, an array.", ",".join),
+    Setting("origin", _origin, None, "NAME", "What the logs are called where they are signed, for ever; or `random`.", _origin_text),
     Setting("event_bytes", _size(_KIB, 255 * _MIB), _USUAL.event_bytes, "SIZE", "The largest event; at most batch_bytes.", size_text),
     # A frame's lines are at most a body and its last LF long; the journal holds 256 MiB of them.
     Setting("batch_bytes", _size(_KIB, 255 * _MIB), _USUAL.batch_bytes, "SIZE", "The largest body of a request, inflated.", size_text),
@@ -157,6 +175,7 @@ SETTINGS = (
     Setting(
         "read_only", _flag, False, "BOOL", "Only read: take no lock, write nothing under data, refuse events.", _flag_text, switch=True
     ),
+    Setting("ack_timeout", _whole(1, 3600), 10, "SECONDS", "The longest wait of a request with ack=proven or ack=witnessed."),
     Setting("journal_file_size", _size(_MIB, 16 * _GIB), 64 * _MIB, "SIZE", "After how much a new journal file begins.", size_text),
     Setting("reserve", _size(0, 1 << 40), 64 * _MIB, "SIZE", "Held back on the disk for what makes space when it is full.", size_text),
 )

@@ -9,20 +9,41 @@ from msgspec.json import encode, schema_components
 
 from indelible.errors import IndelibleError, Refused, Unauthorized, WrongHost
 from indelible.http.about.operations import OPERATIONS, Answer, Operation
-from indelible.http.answers import Batch, Count, Events, Health, Kept, Logs, Ready, ServerStatus
+from indelible.http.about.proving import PROVING
+from indelible.http.answers import (
+    Batch,
+    ConsistencyProof,
+    Count,
+    Events,
+    Health,
+    InclusionProof,
+    Kept,
+    Logs,
+    ProvenEvent,
+    Ready,
+    ServerStatus,
+)
 from indelible.http.problems import MEDIA_TYPE, Problem
+from indelible.http.proofs import FORMS
 from indelible.model.event import Event
 from indelible.model.query import FIELDS, MOST, USUAL
-from indelible.model.receipt import Receipt
+from indelible.model.receipt import Receipt, State
 
 Node = dict[str, Any]
 
-_SHAPES = (Event, Kept, Receipt, Batch, Events, Count, Logs, Health, Ready, ServerStatus, Problem)
+_SHAPES = (
+    *(Event, Kept, Receipt, Batch, Events, Count, Logs, Health, Ready, ServerStatus, Problem),
+    *(InclusionProof, ConsistencyProof, ProvenEvent),
+)
 _TEXT: Node = {"type": "string"}
+_NUMBER: Node = {"type": "integer", "minimum": 0}
+_STATES = [state.value for state in State]
 _MOMENT: Node = {"type": "string", "format": "date-time"}
 
 _PATH = {
     "log": "A configured log; GET /v1/logs lists them.",
+    "generation": "The number of one of the log's trees; the log's own path means the current one.",
+    "tile": "What the tile is called behind `tile/`.",
     "id": "The event's id, percent-encoded: it may hold a slash (%2F), spaces, anything.",
     "index": "The entry's index in its log, from 0.",
     "name": "The last part of a problem's type.",
@@ -31,6 +52,9 @@ _OF_FILTERS = {
     "type": "The member `type` is this text, or begins with it where it ends in *: `payment.*`.",
     "outcome": "`outcome.result` is this: success, failure, denied, unknown or pending.",
 }
+
+
+_ALL = (*OPERATIONS, *PROVING)
 
 
 def text() -> bytes:
@@ -56,9 +80,9 @@ def document() -> Node:
 
 def _paths() -> Node:
     paths: Node = {}
-    for operation in OPERATIONS:
+    for operation in _ALL:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
-    for operation in OPERATIONS:
+    for operation in _ALL:
         if operation.of_a_log:
             path = operation.path.replace("/v1/", "/v1/logs/{log}/", 1)
             twin = operation._replace(path=path, name=f"{operation.name}_of_log", summary=f"{operation.summary}, in one log")
@@ -126,6 +150,14 @@ def _parameters() -> Node:
         "limit": _parameter("limit", f"Events a page; above {MOST:,} means {MOST:,}.", pages),
         "cursor": _parameter("cursor", "`next` of the page before, with the same filters.", _TEXT),
         "deciding-source": _parameter("source", "The one whose event is meant, where several sent this id.", _TEXT),
+        "ack": _parameter("ack", "What to wait for, at most `ack_timeout` seconds; the receipts say how far it came.", {"enum": _STATES}),
+        "proof": _parameter("proof", "1 gives `event` and `proof`: that it is in the log.", {"enum": ["1"]}),
+        "format": _parameter("format", "json, or tlog-proof: the proof as a file.", {"enum": list(FORMS)}),
+        "proven-id": _parameter("id", "The event's id.", _TEXT),
+        "proven-index": _parameter("index", "The entry's index in its log, from 0.", _NUMBER),
+        "size": _parameter("size", "Prove it to the root of the first so many entries of its tree.", _NUMBER),
+        "from": _parameter("from", "The smaller size.", _NUMBER),
+        "to": _parameter("to", "The larger size.", _NUMBER),
         "for": _parameter("for", "What it should be ready for; `read` unless said otherwise.", {"enum": ["read", "write"]}),
         "on_error": _parameter("on_error", skip, {"enum": ["skip"]}),
         "Idempotency-Key": _parameter("Idempotency-Key", again, _TEXT, "header"),

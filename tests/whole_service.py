@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
 from typing import Any
 
 from indelible.errors import IndelibleError
 from indelible.http.app import build
 from indelible.http.service import Service
 from indelible.journal.file import open_file_journal
+from indelible.journal.files import Files
+from indelible.log.proofs import Proofs
+from indelible.log.publisher import Publisher
 from indelible.log.recorder import Recorder
 from indelible.model.event import Limits
+from indelible.signing.directory import open_signing
 from indelible.store.local.tail import Tail
 
 JSON = {"content-type": "application/json"}
@@ -83,23 +88,32 @@ class Web:
             return Answer(0, {}, b"")
         headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
         answer = Answer(sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]))
-        assert int(answer.headers.get("content-length", len(answer.body))) == len(answer.body)
+        assert method == "HEAD" or int(answer.headers.get("content-length", len(answer.body))) == len(answer.body)
         return answer
 
 
 @asynccontextmanager
 async def serving(
-    data: Path, limits: Limits | None = None, in_flight: int = 64 << 20, logs: tuple[str, ...] = ("default",)
+    data: Path,
+    limits: Limits | None = None,
+    in_flight: int = 64 << 20,
+    logs: tuple[str, ...] = ("default",),
+    ack_timeout: float = 10,
 ) -> AsyncIterator[Web]:
+    """Nothing is signed but by `web.service.publisher.tick()`."""
     journal = open_file_journal(data, file_size=1 << 20)
-    recorder = Recorder(journal)
-    store = Tail(data / "tail", journal.reader(), journal.first, recorder)
-    try:
-        recorder.replay()
-        yield Web(Service(journal, recorder, store, logs, limits or Limits(), in_flight=in_flight))
-    finally:
-        await store.close()
-        await journal.close()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(journal.close)
+        recorder = Recorder(journal)
+        signing = open_signing(Files(), data, "trail.example", int(time()))
+        proofs = Proofs(recorder, journal.reader())
+        publisher = Publisher(proofs, signing.ledger, signing.identity, logs, time, halted=signing.restored)
+        stack.callback(publisher.close)
+        store = Tail(data / "tail", journal.reader(), journal.first, recorder)
+        stack.push_async_callback(store.close)
+        recorder.replay(then=publisher.start)
+        shared: dict[str, Any] = {"proofs": proofs, "publisher": publisher, "in_flight": in_flight, "ack_timeout": ack_timeout}
+        yield Web(Service(journal, recorder, store, logs, limits or Limits(), **shared))
 
 
 def with_service(data: Path, work: Callable[[Web], Awaitable[None]], **settings: Any) -> None:

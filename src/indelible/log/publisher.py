@@ -1,0 +1,254 @@
+"""The publisher: once a second at most, each log that has grown gets a checkpoint, which is durable before anybody sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from indelible.errors import Damaged, JournalFailed, JournalFull, NotFound, Unproven
+from indelible.log.generations import Generation
+from indelible.log.proofs import Proofs
+from indelible.log.shown import Published, Shown
+from indelible.model.receipt import State
+from indelible.signing.keys import Identity, generation_in, origin_of
+from indelible.tree.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from indelible.tree.keys import SigningKey
+from indelible.tree.merkle import Hash
+from indelible.tree.note import Signature, parse_note
+
+EVERY = 1.0  # s between two checkpoints of a log
+SLICE = 8  # checkpoints signed between two turns of the event loop: about a millisecond
+
+
+class Ledger(Protocol):
+    """Where a checkpoint becomes a promise."""
+
+    @property
+    def notes(self) -> Mapping[str, Sequence[bytes]]:
+        """What is known of each origin: its newest note last, before it the newest one that was cosigned if that is another."""
+
+    def append(self, notes: Sequence[tuple[Checkpoint, bytes]]) -> None:
+        """Return once every checkpoint and its note survives a killed process and a lost power supply: all of them with one sync. Blocks.
+
+        Raises JournalFull when none was stored, JournalFailed when the outcome is unknown: then the process has to end.
+        """
+
+    def damaged(self, reason: str) -> Damaged:
+        """The error for notes that cannot be true; names the commands that help."""
+
+    def close(self) -> None:
+        """Appends after it fail."""
+
+
+class Publisher:
+    """Signs the trees of a recorder. Belongs to its event loop, but for `start`.
+
+    For each origin sizes only grow, and no two roots are ever signed for one size, whenever the process is killed: entries are durable
+    before their checkpoint is signed, and it is durable before it is shown.
+    """
+
+    def __init__(
+        self,
+        proofs: Proofs,
+        ledger: Ledger,
+        identity: Identity,
+        logs: Sequence[str],
+        now: Callable[[], float],
+        *,
+        halted: bool = False,
+        reading: bool = False,
+    ) -> None:
+        """`now` gives seconds since 1970. `halted`: sign nothing; the directory is a backup, others may have seen more. `reading`:
+        only read what is there, and show no checkpoint that does not fit it.
+        """
+        self.halted = halted
+        self.signed = self.syncs = 0  # checkpoints since the start, and the syncs that they took
+        self.on_published: list[Callable[[Published], None]] = []
+        self.on_failure: Callable[[JournalFailed], None] = lambda error: None
+        self.is_witnessed: Callable[[bytes], bool] = lambda note: False  # whether a note has all the cosignatures that are asked for
+        self._proofs = proofs
+        self._ledger = ledger
+        self._identity = identity
+        self._logs = logs
+        self._now = now
+        self._reading = reading
+        self._trees: dict[str, list[Shown]] = {}  # by log, a tree for each generation
+        self._failed = False
+        self._stopping = asyncio.Event()
+
+    def start(self) -> None:
+        """Hold what was signed against the trees; once, after the replay and before anything else. Blocks.
+
+        Raises Damaged if a tree is not the one that was signed: then nothing may be signed.
+        """
+        for log in self._logs:
+            generations = self._proofs.generations(log)
+            self._trees[log] = [self._held(log, generation) for generation in generations]
+            self._find_none_after(log, generations[-1].number)
+
+    def published(self, log: str) -> bytes | None:
+        """The signed note of the newest checkpoint of `log` as it is shown; None while it has none."""
+        latest = self.latest(log)
+        return latest.note if latest else None
+
+    def latest(self, log: str) -> Published | None:
+        """The same with what it says."""
+        return self._trees[log][-1].latest if log in self._trees else None
+
+    def shown(self, log: str, number: int | None = None) -> Shown:
+        """What is shown of a generation of `log`, the current one unless `number` names another. Raises NotFound."""
+        trees = self._trees.get(log, [])
+        if number is None and trees:
+            return trees[-1]
+        for shown in trees:
+            if shown.generation.number == number:
+                return shown
+        numbers = ", ".join(str(shown.generation.number) for shown in trees)
+        raise NotFound(f"log {log!r} has no generation {number}; it has {numbers}")
+
+    def sizes(self) -> dict[str, int]:
+        """How many entries each log has published in its current generation."""
+        return {log: trees[-1].size for log, trees in self._trees.items()}
+
+    def holding(self, log: str, index: int) -> Shown:
+        """What is shown of the generation that has the entry at `index` of `log`."""
+        return next(shown for shown in reversed(self._trees[log]) if shown.generation.start <= index)
+
+    def vkeys(self, log: str, number: int | None = None) -> list[str]:
+        """The public keys under which a generation of `log` signs now, newest first. Raises NotFound."""
+        return self._identity.vkeys(self.shown(log, number).origin, self._now())
+
+    def add_cosignatures(self, log: str, size: int, lines: Iterable[Signature]) -> bool:
+        """Put cosignature lines, which the caller has verified, under the checkpoint of this size: durable and shown with the next tick.
+
+        False if that checkpoint is too old to be known still.
+        """
+        return self._trees[log][-1].cosign(size, lines)
+
+    async def consistency(self, log: str, old: int, new: int) -> list[Hash]:
+        """The consistency proof between two sizes of the current generation, for 0 <= old <= new <= its size."""
+        return await self._proofs.consistency(log, self._trees[log][-1].generation, old, new)
+
+    async def reached(self, log: str, index: int, state: State, patience: float) -> State:
+        """How far the entry at `index` has come, once that is `state` or after `patience` seconds."""
+        return await self.holding(log, index).reached(index, state, patience)
+
+    async def run(self) -> None:
+        """Tick once a second until `stop` is called, then once more."""
+        while not self._stopping.is_set():
+            await self.tick()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), EVERY)
+        await self.tick()
+
+    def stop(self) -> None:
+        """Let `run` come to its end."""
+        self._stopping.set()
+
+    def close(self) -> None:
+        """Let go of the ledger, once `run` has ended."""
+        self._ledger.close()
+
+    async def tick(self) -> None:
+        """Sign what has grown, make it durable with one sync for all logs, show it. One at a time.
+
+        A full disk leaves all as it is, to be tried again; any other failure is told to `on_failure`, and nothing is signed any more.
+        """
+        if self.halted or self._failed:
+            return
+        signed: list[tuple[Shown, Checkpoint, bytes]] = []
+        current = [trees[-1] for trees in self._trees.values()]
+        for shown in current:
+            if shown.is_due:
+                signed.append((shown, *self._signed(shown)))
+                if len(signed) % SLICE == 0:
+                    await asyncio.sleep(0)
+        cosigned = [(shown, checkpoint, note) for shown in current for checkpoint, note in shown.take_cosigned()]
+        notes = [(checkpoint, note) for _, checkpoint, note in [*cosigned, *signed]]
+        if not notes:
+            return
+        try:
+            await asyncio.to_thread(self._ledger.append, notes)
+        except JournalFull:
+            for shown, checkpoint, note in cosigned:
+                shown.cosign(checkpoint.size, parse_note(note).signatures)
+            return
+        except JournalFailed as error:
+            self._failed = True
+            self.on_failure(error)
+            return
+        self.signed += len(signed)
+        self.syncs += 1
+        for shown, checkpoint, note in cosigned:
+            shown.show_cosigned(checkpoint, note, self.is_witnessed(note))
+        for shown, checkpoint, note in signed:
+            published = shown.show(checkpoint, note)
+            for tell in self.on_published:
+                tell(published)
+
+    def _signed(self, shown: Shown) -> tuple[Checkpoint, bytes]:
+        tree = shown.generation.tree
+        checkpoint = Checkpoint(shown.origin, tree.size, tree.root())
+        note = sign_checkpoint(checkpoint, self._signers(shown))
+        latest = shown.latest
+        if latest and latest.checkpoint == checkpoint:  # only a key is new: what others have put under it stays
+            note = bytes(parse_note(note).joined(parse_note(latest.note).signatures))
+        return checkpoint, note
+
+    def _signers(self, shown: Shown) -> list[SigningKey]:
+        ids = [held.public.id for held in self._identity.keys if held.signs(self._now())]
+        if shown.signers is None or shown.signers[0] != ids:
+            shown.signers = ids, self._identity.signers(shown.origin, self._now())
+        return shown.signers[1]
+
+    def _held(self, log: str, generation: Generation) -> Shown:
+        origin = origin_of(self._identity.origin, log, generation.number)
+        shown = Shown(log, generation, origin)
+        for note in self._ledger.notes.get(origin, ()):
+            try:
+                checkpoint = self._compared(shown, note)
+            except Damaged:
+                if not self._reading and not self._has_ended(shown):
+                    raise
+            else:
+                shown.show(checkpoint, note)
+                if self.is_witnessed(note):
+                    shown.show_cosigned(checkpoint, note, True)
+        if shown.latest and not self.halted:
+            lines = parse_note(shown.latest.note).signatures
+            shown.is_stale = any(key.id not in {line.id for line in lines} for key in self._signers(shown))
+        return shown
+
+    def _compared(self, shown: Shown, note: bytes) -> Checkpoint:
+        """What a note says. Raises Damaged if the tree is not the one that was signed; only one that has ended may be shorter."""
+        generation = shown.generation
+        try:
+            checkpoint = open_checkpoint(note, shown.origin, self._identity.public(shown.origin)).checkpoint
+        except Unproven as error:
+            raise self._ledger.damaged(f"a checkpoint of {shown.origin} does not hold: {error.detail}") from None
+        size = checkpoint.size
+        if size > generation.tree.size:
+            if self._reading or self._has_ended(shown):
+                return checkpoint
+            raise self._ledger.damaged(
+                f"the log {shown.origin} was signed with {size} entries and the journal holds {generation.tree.size}: "
+                "what others may have seen is not there"
+            )
+        if self._proofs.root(shown.log, generation, size) != checkpoint.root:
+            if self._has_ended(shown):  # the tree that was signed is lost; what was signed is still what others have seen
+                shown.is_lost = True
+                return checkpoint
+            raise self._ledger.damaged(f"the first {size} entries of the log {shown.origin} are not those that were signed")
+        return checkpoint
+
+    def _find_none_after(self, log: str, current: int) -> None:
+        """Raises Damaged if a tree of `log` was signed that comes after the one that the journal calls current."""
+        for name in self._ledger.notes:
+            number = generation_in(self._identity.origin, log, name)
+            if number is not None and number > current and not self._reading:
+                raise self._ledger.damaged(f"the log {name} was signed and is not in the journal: what others may have seen is not there")
+
+    def _has_ended(self, shown: Shown) -> bool:
+        return shown.generation.number != self._proofs.generations(shown.log)[-1].number

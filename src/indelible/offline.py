@@ -1,0 +1,166 @@
+"""What is done to a data directory while no server uses it: repair, keys, adopt. Beside config.py the only one to name backends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from time import time, time_ns
+from typing import TYPE_CHECKING, NamedTuple
+
+from indelible.config import Progress, Settings, unusable
+from indelible.errors import Damaged, Misconfigured
+
+if TYPE_CHECKING:
+    from indelible.journal.file import FileJournal
+    from indelible.journal.files import Files
+    from indelible.journal.port import Frame
+    from indelible.journal.rebuild import Rebuild
+    from indelible.journal.survey import Survey
+    from indelible.log.recorder import Recorder
+    from indelible.model.damage import Gap, Repair
+    from indelible.signing.keys import Identity
+
+
+def repair(settings: Settings, write: bool, progress: Progress, files: Files | None = None) -> Repair:
+    """What is damaged in the data directory and, with `write`, what was made of it. Nothing else may use the directory meanwhile.
+
+    Raises what `repair_journal` does, and Misconfigured for a data directory that this process may not use.
+    """
+    from indelible.journal.repair import repair_journal
+    from indelible.log.rebuild import Logs, rebuild, wrong
+    from indelible.log.recorder import Recorder
+
+    def fill(built: Rebuild, seen: Survey, pieces: Iterable[Frame | Gap]) -> None:
+        recorder = Recorder(built.journal)
+        recorder.replay()
+        if recorder.damage:
+            raise recorder.damage
+        rebuild(recorder, built.write, pieces, Logs(seen.logs, set(settings.logs)), time_ns() // 1000, os.urandom)
+
+    try:
+        return repair_journal(settings.data, wrong, fill, write=write, file_size=settings.journal_file_size, files=files, progress=progress)
+    except OSError as error:
+        raise unusable(settings, error) from error
+
+
+def keys(settings: Settings) -> tuple[Identity | None, list[str]]:
+    """Who signs in the data directory, and the names under which a checkpoint was signed. Reads only; a server may run. Raises Damaged."""
+    from indelible.signing.directory import SIGNING, read_identity
+    from indelible.signing.ledger import read_ledger
+
+    try:
+        identity = read_identity(settings.data)
+        names = list(read_ledger(settings.data / SIGNING).notes.by_origin()) if identity else []
+    except OSError as error:
+        raise unusable(settings, error) from error
+    return identity, names
+
+
+def make_keys(settings: Settings) -> Identity:
+    """Who signs in the data directory, made if nobody does. Raises InUse, Misconfigured, Damaged."""
+    from indelible.journal.files import Files
+    from indelible.signing.directory import made
+
+    with _locked(settings, make=True):
+        return made(Files(), settings.data, settings.origin, int(time()))
+
+
+def rotate_keys(settings: Settings, overlap: int) -> Identity:
+    """A new key beside the old one, which signs for `overlap` seconds more. Raises InUse, Misconfigured, Damaged."""
+    from indelible.journal.files import Files
+    from indelible.signing.directory import rotated
+
+    with _locked(settings):
+        return rotated(Files(), settings.data, int(time()), overlap)
+
+
+class Adopted(NamedTuple):
+    """What `adopt` did: the checkpoints taken as the newest, or each log with the number of its new tree. Neither: nothing was due."""
+
+    confirmed: list[str]
+    begun: dict[str, int]
+
+
+def adopt(settings: Settings, shown: Sequence[bytes]) -> Adopted:
+    """Let a directory sign again that was a backup, or whose checkpoints are not to be trusted.
+
+    With notes, signed checkpoints that others have, only if the journal continues each of them; without, with a new tree for each log.
+    Raises what `open_file_journal` does, and what `confirmed` in log/adopt.py does: then nothing was changed.
+    """
+    from indelible.journal.file import open_file_journal
+    from indelible.log.recorder import Recorder
+
+    if not settings.data.is_dir():
+        raise Misconfigured(f"there is no data directory {settings.data}: name the one that `indelible serve` used with --data")
+
+    async def work(journal: FileJournal) -> Adopted:
+        try:
+            recorder = Recorder(journal)
+            recorder.replay()
+            return await _adopted(settings, journal, recorder, shown)
+        finally:
+            await journal.close()
+
+    try:
+        journal = open_file_journal(settings.data, file_size=settings.journal_file_size, reserve=settings.reserve)
+        return asyncio.run(work(journal))
+    except OSError as error:
+        raise unusable(settings, error) from error
+
+
+async def _adopted(settings: Settings, journal: FileJournal, recorder: Recorder, shown: Sequence[bytes]) -> Adopted:
+    from indelible.journal.files import Files
+    from indelible.log.adopt import beginning, confirmed, trees_of
+    from indelible.log.proofs import Proofs
+    from indelible.log.publisher import Publisher
+    from indelible.signing.directory import SIGNING, read_identity, read_known, restored, unmark
+    from indelible.signing.ledger import FileLedger, ReadLedger, Sealed
+
+    identity = read_identity(settings.data)
+    if identity is None:
+        raise Misconfigured(f"{settings.data} has signed nothing yet: there is nothing to adopt")
+    files, directory = Files(), settings.data / SIGNING
+    notes, problem = read_known(settings.data)
+    logs = sorted({*settings.logs, *recorder.logs})
+    proofs = Proofs(recorder, journal.reader())
+    if not problem and not restored(settings.data):
+        try:
+            Publisher(proofs, ReadLedger(directory, notes), identity, logs, time).start()
+            return Adopted([], {})
+        except Damaged:
+            pass
+    begun: dict[str, int] = {}
+    taken = confirmed(proofs, identity, trees_of(recorder, identity, logs), shown) if shown else []
+    for checkpoint, note in taken:
+        notes.add(Sealed(checkpoint, note))
+    if not shown:
+        newest = {origin: known[-1] for origin, known in notes.by_origin().items()}
+        for log in logs:
+            await recorder.record(beginning(recorder, log, newest, identity, time_ns() // 1000, os.urandom))
+            begun[log] = recorder.generations(log)[-1].number
+    Publisher(proofs, ReadLedger(directory, notes), identity, logs, time).start()
+    FileLedger(files, directory, notes).close()
+    unmark(files, settings.data)
+    return Adopted([f"{checkpoint.origin} {checkpoint.size}" for checkpoint, _ in taken], begun)
+
+
+@contextmanager
+def _locked(settings: Settings, *, make: bool = False) -> Iterator[None]:
+    """The data directory, held by this process alone. Raises InUse, and Misconfigured for none, or one of another version."""
+    from indelible.journal.directory import check_layout, take_lock
+
+    try:
+        if make:
+            settings.data.mkdir(parents=True, exist_ok=True)
+        elif not settings.data.is_dir():
+            raise Misconfigured(f"there is no data directory {settings.data}: name the one that `indelible serve` used with --data")
+        check_layout(settings.data)
+        lock = take_lock(settings.data)
+        try:
+            yield
+        finally:
+            os.close(lock)
+    except OSError as error:
+        raise unusable(settings, error) from error
