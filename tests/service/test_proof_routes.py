@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_tiles import LOG, grow
+from test_tiles_served import LOG, grow
 from whole_service import JSON, Web, assert_problem, with_service
 
 from indelible.errors import Ambiguous, BadParameter, NotFound
