@@ -39,6 +39,7 @@ class Shown:
         self.is_lost = False  # it has ended, and is not the tree that was signed: only the checkpoint is shown
         self.signers: tuple[list[bytes], list[SigningKey]] | None = None
         self._recent: OrderedDict[int, Published] = OrderedDict()
+        self._asked: Published | None = None  # what witnesses are asked about, however long they take
         self._cosigned: dict[int, bytes] = {}  # by size: not durable yet
         self._waiting: dict[asyncio.Future[None], tuple[int, State]] = {}
 
@@ -54,8 +55,13 @@ class Shown:
         return self.is_stale or size > (self.latest.checkpoint.size if self.latest else 0)
 
     def at(self, size: int) -> Published | None:
-        """The checkpoint of this size, if it is one of the newest or the newest that was witnessed."""
-        return next((each for each in (self.latest, self.witnessed, self._recent.get(size)) if each and each.checkpoint.size == size), None)
+        """The checkpoint of this size, if it is one of the newest, the newest that was witnessed, or kept."""
+        known = (self.latest, self.witnessed, self._asked, self._recent.get(size))
+        return next((each for each in known if each and each.checkpoint.size == size), None)
+
+    def keep(self, size: int) -> None:
+        """The checkpoint of this size stays known until another is named, because witnesses are asked about it."""
+        self._asked = self.at(size)
 
     def state(self, index: int) -> State:
         """How far the entry at `index` of the log has come, which is in this tree."""
@@ -96,6 +102,8 @@ class Shown:
         published = known._replace(note=note)
         if size in self._recent:
             self._recent[size] = published
+        if self._asked and self._asked.checkpoint.size == size:
+            self._asked = published
         if self.latest and self.latest.checkpoint.size == size:
             self.latest = published
         if witnessed and (self.witnessed is None or size >= self.witnessed.checkpoint.size):
