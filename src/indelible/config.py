@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from indelible.errors import Misconfigured
+from indelible.errors import Malformed, Misconfigured
 from indelible.model.event import Limits
 from indelible.model.settings import BY_NAME, SETTINGS, Setting, is_loopback, size_text
 
 if TYPE_CHECKING:
     from indelible.http.service import Service
     from indelible.journal.port import Journal
+    from indelible.log.publisher import Publisher
+    from indelible.log.witnessing.witnesses import Witnesses
     from indelible.signing.directory import Opened
+    from indelible.tree.policy import Policy
 
 Progress = Callable[[int, int], None]
 
@@ -38,6 +41,7 @@ _TWINS = {
     "key": "token api_key apikey secret password bearer",
     "logs": "log tenant tenants",
     "origin": "name log_name public_url",
+    "policy": "witnesses witness quorum policy_file witness_policy",
 }
 _MEANT = {twin: name for name, twins in _TWINS.items() for twin in twins.split()}
 
@@ -51,6 +55,8 @@ class Settings(Struct, frozen=True):
     key: str | None
     logs: tuple[str, ...]
     origin: str | None
+    policy: Path | None
+    witness_timeout: int
     limits: Limits
     in_flight: int
     quick: bool
@@ -127,6 +133,7 @@ def compose(settings: Settings, progress: Progress) -> Service:
     from indelible.signing.directory import read_signing
     from indelible.store.local.tail import Tail
 
+    policy = _policy(settings)
     # TODO(engines): one machine's disk; NATS JetStream, Redis Streams and MongoDB come behind the same two ports.
     files = Timed()
     journal: Journal
@@ -145,6 +152,7 @@ def compose(settings: Settings, progress: Progress) -> Service:
     proofs = Proofs(recorder, journal.reader())
     halted, reading = signing.restored or settings.read_only, settings.read_only
     publisher = Publisher(proofs, signing.ledger, signing.identity, settings.logs, time, halted=halted, reading=reading)
+    witnesses = _witnesses(settings, policy, publisher) if policy else None
     return Service(
         journal,
         recorder,
@@ -160,8 +168,43 @@ def compose(settings: Settings, progress: Progress) -> Service:
         files.syncs,
         proofs=proofs,
         publisher=publisher,
+        witnesses=witnesses,
         ack_timeout=settings.ack_timeout,
     )
+
+
+def _policy(settings: Settings) -> Policy | None:
+    """Raises Misconfigured for a file that is none, or whose quorum the witnesses that can be asked do not make up."""
+    from indelible.http.posting import Poster
+    from indelible.tree.policy import MOST_BYTES, is_met, parse_policy
+
+    if settings.policy is None:
+        return None
+    try:
+        with settings.policy.open("rb") as file:
+            policy = parse_policy(file.read(MOST_BYTES + 1))
+        asked = [witness for witness in policy.witnesses.values() if witness.url]
+        for witness in asked:
+            Poster(witness.url or "", settings.witness_timeout)
+    except OSError as error:
+        raise Misconfigured(f"{settings.described('policy')} and cannot be read: {error.strerror}: name a policy file") from None
+    except (Malformed, Misconfigured) as error:
+        raise Misconfigured(f"{settings.described('policy')}: {error.detail}") from None
+    if not is_met(policy, [witness.key for witness in asked]):
+        raise Misconfigured(
+            f"{settings.described('policy')}: the witnesses that have a URL do not make up its quorum: add the URLs, or ask for fewer"
+        )
+    return policy
+
+
+def _witnesses(settings: Settings, policy: Policy, publisher: Publisher) -> Witnesses:
+    from indelible.http.posting import Poster
+    from indelible.http.witnesses import tell
+    from indelible.log.witnessing.witnesses import Witnesses
+
+    witnesses = Witnesses(policy, publisher, lambda url: Poster(url, settings.witness_timeout), tell)
+    publisher.is_witnessed = witnesses.quorum.is_witnessed
+    return witnesses
 
 
 def _signing(settings: Settings, journal: Journal) -> Opened:
@@ -212,8 +255,9 @@ def _file(flag: str | None, variable: str | None) -> tuple[Path, dict[str, Any]]
         raise Misconfigured(f"{path}{origin} cannot be read: {error.strerror}: name a readable TOML file") from None
     except (ValueError, RecursionError) as error:
         raise Misconfigured(f"{path}{origin} is not TOML: {error}") from None
-    if isinstance(data := table.get("data"), str) and data:
-        table["data"] = str(path.parent / data)
+    for name in ("data", "policy"):
+        if isinstance(value := table.get(name), str) and value:
+            table[name] = str(path.parent / value)
     return path, table
 
 

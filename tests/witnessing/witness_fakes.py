@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from hashlib import sha256
-from typing import Any
 
 from indelible.errors import Malformed, Unproven
 from indelible.log.generations import Generation
 from indelible.log.shown import Published, Shown
-from indelible.log.witnessing.asking import Answer, Unanswered
+from indelible.log.witnessing.asking import Answer, Outcome, Unanswered
 from indelible.log.witnessing.quorum import Quorum
 from indelible.log.witnessing.witnesses import LANES, Checkpoints, Line, Witnesses
 from indelible.tree.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
@@ -72,8 +71,8 @@ class Logs(Checkpoints):
     def tick(self) -> None:
         """What was cosigned is durable, and shown."""
         for shown in self.shown.values():
-            for size, note in shown.take_cosigned():
-                shown.show_cosigned(size, note, self.quorum.is_witnessed(note))
+            for checkpoint, note in shown.take_cosigned():
+                shown.show_cosigned(checkpoint, note, self.quorum.is_witnessed(note))
 
     def witnessed(self, log: str) -> int:
         self.tick()
@@ -227,14 +226,12 @@ class TestClock:
                 event.set()
 
 
-class Told(list[tuple[str, dict[str, Any]]]):
-    """The lines of the log."""
+class Told(list[tuple[str, str, Outcome]]):
+    """What an operator was told."""
 
-    def __call__(self, event: str, level: str, **members: object) -> None:
-        self.append((event, {"level": level, **members}))
-
-    def outcomes(self) -> list[object]:
-        return [members["outcome"] for _, members in self]
+    def __call__(self, witness: str, log: str, outcome: Outcome, detail: str) -> None:
+        assert detail
+        self.append((witness, log, outcome))
 
 
 class Stage:

@@ -128,7 +128,7 @@ class Publisher:
         return self._trees[log][-1].cosign(size, lines)
 
     def keep(self, log: str, size: int) -> None:
-        """The checkpoint of this size can be cosigned until another is named, however much is published meanwhile."""
+        """The checkpoint of this size can be cosigned until others are named, however much is published meanwhile."""
         self._trees[log][-1].keep(size)
 
     async def consistency(self, log: str, old: int, new: int) -> list[Hash]:

@@ -15,8 +15,8 @@ REFUSED = 600.0  # s after an answer that only a change of configuration helps a
 MOST_RETRY_AFTER = 3600.0  # s
 TELL_AGAIN = 3600.0  # s until the same trouble is told again
 
-Tell = Callable[..., None]
-"""`tell(event, level, **members)`: one line in the log."""
+Tell = Callable[[str, str, Outcome, str], None]
+"""Tells an operator of trouble: the witness's name, the log, what became of the question, and why."""
 
 
 class Report(NamedTuple):
@@ -127,6 +127,4 @@ class Standing:
         if last is not None and now - last < TELL_AGAIN:
             return
         self._told[about, verdict.outcome] = now
-        is_alarm = verdict.outcome is Outcome.alarm
-        event, level = ("witness_alarm", "error") if is_alarm else ("witness_trouble", "warning")
-        self._tell(event, level, witness=self.name, log=log, outcome=str(verdict.outcome), detail=verdict.detail)
+        self._tell(self.name, log, verdict.outcome, verdict.detail)

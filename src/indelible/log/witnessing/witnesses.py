@@ -32,7 +32,7 @@ class Checkpoints(Protocol):
         """The newest checkpoint."""
 
     def keep(self, log: str, size: int) -> None:
-        """The checkpoint of this size can be cosigned until another is named."""
+        """The checkpoint of this size can be cosigned until others are named."""
 
     def add_cosignatures(self, log: str, size: int, lines: Iterable[Signature]) -> bool:
         """Put verified lines under the checkpoint of this size; False if it is not known any more."""
