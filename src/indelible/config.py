@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from indelible.errors import Malformed, Misconfigured
+from indelible.errors import Misconfigured
 from indelible.model.event import Limits
 from indelible.model.settings import BY_NAME, SETTINGS, Setting, is_loopback, size_text
 
 if TYPE_CHECKING:
     from indelible.http.service import Service
     from indelible.journal.port import Journal
-    from indelible.log.publisher import Publisher
-    from indelible.log.witnessing.witnesses import Witnesses
     from indelible.signing.directory import Opened
     from indelible.tree.policy import Policy
 
@@ -123,6 +121,7 @@ def compose(settings: Settings, progress: Progress) -> Service:
     """
     from indelible.http.service import Service
     from indelible.http.warden import Patience
+    from indelible.http.witnesses import asked
     from indelible.journal.file import open_file_journal
     from indelible.journal.snapshot import open_snapshot
     from indelible.journal.timed import Timed
@@ -152,7 +151,6 @@ def compose(settings: Settings, progress: Progress) -> Service:
     proofs = Proofs(recorder, journal.reader())
     halted, reading = signing.restored or settings.read_only, settings.read_only
     publisher = Publisher(proofs, signing.ledger, signing.identity, settings.logs, time, halted=halted, reading=reading)
-    witnesses = _witnesses(settings, policy, publisher) if policy else None
     return Service(
         journal,
         recorder,
@@ -168,43 +166,19 @@ def compose(settings: Settings, progress: Progress) -> Service:
         files.syncs,
         proofs=proofs,
         publisher=publisher,
-        witnesses=witnesses,
+        witnesses=asked(policy, publisher, settings.witness_timeout) if policy else None,
         ack_timeout=settings.ack_timeout,
     )
 
 
 def _policy(settings: Settings) -> Policy | None:
-    """Raises Misconfigured for a file that is none, or whose quorum the witnesses that can be asked do not make up."""
-    from indelible.http.posting import Poster
-    from indelible.tree.policy import MOST_BYTES, is_met, parse_policy
+    """What the file says, if there is one. Raises Misconfigured."""
+    from indelible.http.witnesses import read_policy
 
-    if settings.policy is None:
-        return None
     try:
-        with settings.policy.open("rb") as file:
-            policy = parse_policy(file.read(MOST_BYTES + 1))
-        asked = [witness for witness in policy.witnesses.values() if witness.url]
-        for witness in asked:
-            Poster(witness.url or "", settings.witness_timeout)
-    except OSError as error:
-        raise Misconfigured(f"{settings.described('policy')} and cannot be read: {error.strerror}: name a policy file") from None
-    except (Malformed, Misconfigured) as error:
+        return read_policy(settings.policy) if settings.policy else None
+    except Misconfigured as error:
         raise Misconfigured(f"{settings.described('policy')}: {error.detail}") from None
-    if not is_met(policy, [witness.key for witness in asked]):
-        raise Misconfigured(
-            f"{settings.described('policy')}: the witnesses that have a URL do not make up its quorum: add the URLs, or ask for fewer"
-        )
-    return policy
-
-
-def _witnesses(settings: Settings, policy: Policy, publisher: Publisher) -> Witnesses:
-    from indelible.http.posting import Poster
-    from indelible.http.witnesses import tell
-    from indelible.log.witnessing.witnesses import Witnesses
-
-    witnesses = Witnesses(policy, publisher, lambda url: Poster(url, settings.witness_timeout), tell)
-    publisher.is_witnessed = witnesses.quorum.is_witnessed
-    return witnesses
 
 
 def _signing(settings: Settings, journal: Journal) -> Opened:
