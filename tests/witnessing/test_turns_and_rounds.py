@@ -15,7 +15,7 @@ from indelible.tree.checkpoint import Checkpoint, sign_checkpoint
 from indelible.tree.cosignature import Witness
 from indelible.tree.merkle import Tree, leaf_hash
 from indelible.tree.note import parse_note
-from indelible.tree.policy import evaluate
+from indelible.tree.policy import NONE, evaluate
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(["add", "take", "done", "again", "pause", "wait"]), st.sampled_from("abcd"), st.integers(0, 5)), max_size=60
@@ -141,6 +141,13 @@ def test_a_note_is_witnessed_where_the_policy_accepts_it(quorum: str, cosigners:
     except Exception:
         accepted = False
     assert Quorum(policy).is_witnessed(data) == accepted
+
+
+def test_a_quorum_that_needs_no_witness_makes_nothing_witnessed_before_one_has_cosigned() -> None:
+    policy = policy_of("w1", quorum="any")._replace(quorum=NONE)
+    note = parse_note(published("a", 3).note)
+    assert not Quorum(policy).is_witnessed(bytes(note))
+    assert Quorum(policy).is_witnessed(bytes(note.joined([Witness(signing("w1"), 5).sign(note.text)])))
 
 
 def test_a_checkpoint_that_witnesses_are_asked_about_can_be_cosigned_however_much_is_published_meanwhile() -> None:

@@ -136,8 +136,9 @@ def test_each_log_has_its_turn_though_one_grows_all_the_time() -> None:
     assert set(order[:7]) == {"busy", "b", "c", "d", "e", "f"}
 
 
-def test_unequal_witnesses_cosign_the_same_checkpoint_of_a_log_that_grows_all_the_time() -> None:
-    """The slow one answers every third checkpoint's time; without rounds the two would hardly ever meet."""
+@pytest.mark.parametrize("late", [3, 30])
+def test_unequal_witnesses_cosign_the_same_checkpoint_of_a_log_that_grows_all_the_time(late: int) -> None:
+    """The slow one answers when so many checkpoints were published; without rounds the two would hardly ever meet."""
     policy = policy_of("w1", "w2")
     fast, slow = Honest("w1"), Honest("w2")
     gate = asyncio.Event()
@@ -152,11 +153,11 @@ def test_unequal_witnesses_cosign_the_same_checkpoint_of_a_log_that_grows_all_th
         logs, seen = Logs(policy), []
         wires = {"https://w1.example": Wire(plainly(fast)), "https://w2.example": Slow(plainly(slow))}
         async with at_work(policy, logs, lambda url: wires[url]):
-            for turn in range(30):
+            for turn in range(10 * late):
                 logs.grow("a", 7)
                 for _ in range(20):
                     await asyncio.sleep(0)
-                if turn % 3 == 2:
+                if turn % late == late - 1:
                     gate.set()
                     for _ in range(20):
                         await asyncio.sleep(0)
@@ -217,6 +218,41 @@ def test_a_witness_that_is_down_is_asked_ever_less_often_and_not_for_each_log() 
     stage = staged(policy_of("w1"), {"w1": down}, play)
     assert 30 <= asked <= 4 * 45
     assert len(stage.told) <= 2  # in an hour
+
+
+def test_a_witness_that_went_down_while_logs_waited_for_it_holds_none_of_them() -> None:
+    """More logs than are asked about at once: those that did not have their turn yet go on too."""
+    logs = [f"log-{number}" for number in range(20)]
+
+    async def play(stage: Stage) -> None:
+        for _ in range(2):
+            for log in logs:
+                stage.logs.grow(log, 1)
+            await stage.quiet()
+        assert [log for log in logs if stage.logs.cosigners(log) != {"w1"}] == []
+
+    staged(policy_of("w1", "w2"), {"w1": plainly(Honest("w1")), "w2": lambda body: DOWN}, play)
+
+
+def test_after_a_success_trouble_is_small_again() -> None:
+    behaviours: dict[str, Behaviour] = {"w1": lambda body: DOWN}
+
+    async def play(stage: Stage) -> None:
+        stage.logs.grow("a", 1)
+        await stage.later(3600)
+        for log in ("a", "b"):
+            behaviours["w1"] = plainly(Honest("w1"))
+            stage.logs.grow(log, 1)
+            await stage.later(LONGEST)
+            assert stage.logs.witnessed(log) == len(stage.logs.leaves[log])
+            behaviours["w1"] = lambda body: DOWN
+            stage.logs.grow(log, 1)
+            await stage.quiet()
+            behaviours["w1"] = plainly(Honest("w1"))
+            await stage.later(1)
+            assert stage.logs.witnessed(log) == len(stage.logs.leaves[log])
+
+    staged(policy_of("w1"), behaviours, play)
 
 
 def test_a_fork_is_an_alarm_and_its_log_alone_is_asked_about_less() -> None:
@@ -289,7 +325,7 @@ def test_what_only_configuration_helps_against_is_told_once_and_tried_seldom(sta
 
 
 @pytest.mark.parametrize(
-    ("status", "retry_after", "least"), [(429, "70", 70), (503, "70", 70), (500, "", 1), (503, "never", 1), (408, "", 1)]
+    ("status", "retry_after", "least"), [(429, "70", 70), (503, "70", 70), (500, "70", 70), (500, "", 1), (503, "never", 1), (408, "", 1)]
 )
 def test_a_busy_witness_is_asked_later_and_not_before_it_says(status: int, retry_after: str, least: int) -> None:
     async def play(stage: Stage) -> None:
@@ -355,14 +391,23 @@ def test_a_wrong_answer_is_no_cosignature_and_is_tried_again_later(why: str) -> 
     async def play(stage: Stage) -> None:
         stage.logs.grow("a", 1)
         await stage.quiet()
-        assert report(stage).counts[Outcome.wrong] == 1
+        assert report(stage).counts[Outcome.wrong] == asked == 1
         assert not stage.logs.added
+        await stage.later(3600)
+        assert 30 < asked < 45  # ever less often
         behaviours["w1"] = plainly(Honest("w1"))
-        await stage.later(2)
+        await stage.later(LONGEST)
         assert stage.logs.witnessed("a") == 1
 
-    behaviours = {"w1": WRONG[why]}
-    assert staged(policy_of("w1"), behaviours, play).told == [("w1", "a", Outcome.wrong)]
+    asked = 0
+
+    def wrong(body: bytes) -> Answer | Exception:
+        nonlocal asked
+        asked += 1
+        return WRONG[why](body)
+
+    behaviours: dict[str, Behaviour] = {"w1": wrong}
+    assert set(staged(policy_of("w1"), behaviours, play).told) == {("w1", "a", Outcome.wrong)}
 
 
 def test_lines_of_unknown_keys_beside_the_witnesss_own_are_left_out_and_the_latest_of_its_own_is_shown() -> None:

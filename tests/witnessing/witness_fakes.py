@@ -237,16 +237,21 @@ class Told(list[tuple[str, str, Outcome]]):
 class Stage:
     """Witnesses at work on `logs`."""
 
-    def __init__(self, witnesses: Witnesses, logs: Logs, clock: TestClock, told: Told, lanes: int) -> None:
+    def __init__(self, witnesses: Witnesses, logs: Logs, clock: TestClock, told: Told, lanes: int, task: asyncio.Task[None]) -> None:
         self.witnesses = witnesses
         self.logs = logs
         self.clock = clock
         self.told = told
         self._lanes = lanes
+        self._task = task
 
     async def quiet(self) -> None:
-        """Return when all that can be done now was done."""
-        await self.clock.quiet(self._lanes)
+        """Return when all that can be done now was done. Raises what has ended the witnesses."""
+        quiet = asyncio.create_task(self.clock.quiet(self._lanes))
+        await asyncio.wait([self._task, quiet], return_when=asyncio.FIRST_COMPLETED)
+        quiet.cancel()
+        if self._task.done():
+            await self._task
 
     async def later(self, seconds: float) -> None:
         """Let so much time pass, in steps from one thing that is due to the next."""
@@ -264,11 +269,9 @@ async def at_work(policy: Policy, logs: Logs, connect: Callable[[str], Line]) ->
     clock, told = TestClock(), Told()
     witnesses = Witnesses(policy, logs, connect, told, clock, lambda: 1.0)
     task = asyncio.create_task(witnesses.run(list(logs.shown)))
-    stage = Stage(witnesses, logs, clock, told, LANES * sum(1 for each in policy.witnesses.values() if each.url))
+    stage = Stage(witnesses, logs, clock, told, LANES * sum(1 for each in policy.witnesses.values() if each.url), task)
     try:
-        await asyncio.wait([task, asyncio.create_task(stage.quiet())], return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            await task
+        await stage.quiet()
         yield stage
     finally:
         logs.on_published.clear()

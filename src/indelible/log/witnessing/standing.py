@@ -81,7 +81,6 @@ class Standing:
             self.sizes[origin] = verdict.size
             self.turns.done(log)
             return
-        self.sizes.pop(origin, None)  # ask anew, from nothing
         if verdict.outcome is Outcome.alarm:
             self._alarms[log] = verdict.detail
         self._say(log, verdict, now)
