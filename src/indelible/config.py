@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from indelible.http.service import Service
     from indelible.journal.port import Journal
     from indelible.signing.directory import Opened
-    from indelible.tree.policy import Policy
 
 Progress = Callable[[int, int], None]
 
@@ -121,7 +120,7 @@ def compose(settings: Settings, progress: Progress) -> Service:
     """
     from indelible.http.service import Service
     from indelible.http.warden import Patience
-    from indelible.http.witnesses import asked
+    from indelible.http.witnesses import asked, read_policy
     from indelible.journal.file import open_file_journal
     from indelible.journal.snapshot import open_snapshot
     from indelible.journal.timed import Timed
@@ -132,7 +131,7 @@ def compose(settings: Settings, progress: Progress) -> Service:
     from indelible.signing.directory import read_signing
     from indelible.store.local.tail import Tail
 
-    policy = _policy(settings)
+    policy = read_policy(settings.policy, settings.described("policy")) if settings.policy else None
     # TODO(engines): one machine's disk; NATS JetStream, Redis Streams and MongoDB come behind the same two ports.
     files = Timed()
     journal: Journal
@@ -169,16 +168,6 @@ def compose(settings: Settings, progress: Progress) -> Service:
         witnesses=asked(policy, publisher, settings.witness_timeout) if policy else None,
         ack_timeout=settings.ack_timeout,
     )
-
-
-def _policy(settings: Settings) -> Policy | None:
-    """What the file says, if there is one. Raises Misconfigured."""
-    from indelible.http.witnesses import read_policy
-
-    try:
-        return read_policy(settings.policy) if settings.policy else None
-    except Misconfigured as error:
-        raise Misconfigured(f"{settings.described('policy')}: {error.detail}") from None
 
 
 def _signing(settings: Settings, journal: Journal) -> Opened:
@@ -230,7 +219,7 @@ def _file(flag: str | None, variable: str | None) -> tuple[Path, dict[str, Any]]
     except (ValueError, RecursionError) as error:
         raise Misconfigured(f"{path}{origin} is not TOML: {error}") from None
     for name in ("data", "policy"):
-        if isinstance(value := table.get(name), str) and value:
+        if isinstance(value := table.get(name), str) and value and (name, value) != ("policy", "none"):
             table[name] = str(path.parent / value)
     return path, table
 

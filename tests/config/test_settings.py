@@ -125,6 +125,10 @@ def test_a_directory_in_the_file_is_meant_from_where_the_file_stands(tmp_path: P
     (tmp_path / "etc").mkdir()
     Path("etc/trail.toml").write_text('data = "trail"')
     assert load({"config": "etc/trail.toml"}, {}).data == Path("etc/trail")
+    Path("etc/trail.toml").write_text('policy = "witnesses"')
+    assert load({"config": "etc/trail.toml"}, {}).policy == Path("etc/witnesses")
+    Path("etc/trail.toml").write_text('policy = "none"')
+    assert load({"config": "etc/trail.toml"}, {}).policy is None
     Path("etc/trail.toml").write_text('data = "/srv/trail"')
     assert load({"config": "etc/trail.toml"}, {}).data == Path("/srv/trail")
     assert load({"config": "etc/trail.toml", "data": "here"}, {}).data == Path("here")

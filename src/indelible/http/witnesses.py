@@ -17,20 +17,23 @@ from indelible.model import times
 from indelible.tree.policy import MOST_BYTES, Policy, is_met, parse_policy
 
 
-def read_policy(path: Path) -> Policy:
-    """Raises Misconfigured for a file that is none, or whose quorum the witnesses that can be asked do not make up."""
+def read_policy(path: Path, described: str) -> Policy:
+    """Raises Misconfigured for a file that is none, or whose quorum the witnesses that can be asked do not make up.
+
+    `described` says, for that, which setting names the file.
+    """
     try:
         with path.open("rb") as file:
             policy = parse_policy(file.read(MOST_BYTES + 1))
+        urls = {name: witness.url for name, witness in policy.witnesses.items() if witness.url}
+        for url in urls.values():
+            Poster(url, 1)
     except OSError as error:
-        raise Misconfigured(f"it cannot be read ({error.strerror}): name a policy file") from None
-    except Malformed as error:
-        raise Misconfigured(error.detail) from None
-    urls = {name: witness.url for name, witness in policy.witnesses.items() if witness.url}
-    for url in urls.values():
-        Poster(url, 1)
+        raise Misconfigured(f"{described} and cannot be read: {error.strerror}: name a policy file, or none") from None
+    except (Malformed, Misconfigured) as error:
+        raise Misconfigured(f"{described}: {error.detail}") from None
     if not is_met(policy, [policy.witnesses[name].key for name in urls]):
-        raise Misconfigured("the witnesses that have a URL do not make up its quorum: add the URLs, or ask for fewer")
+        raise Misconfigured(f"{described}: the witnesses that have a URL do not make up its quorum: add the URLs, or ask for fewer")
     return policy
 
 
