@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from witness_fakes import http, serving
@@ -169,3 +176,37 @@ def test_a_url_that_is_none_is_refused_without_showing_a_password(url: str) -> N
     with pytest.raises(Misconfigured) as caught:
         Poster(url, 1)
     assert "u:p" not in caught.value.detail and "\n" not in caught.value.detail
+
+
+def certificate(folder: Path) -> ssl.SSLContext:
+    """A server's context with a certificate for 127.0.0.1 that nobody signed; it lies in `folder` too."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "witness")])
+    begins = datetime(2020, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, begins, begins + timedelta(days=365_00))
+    alone = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    signed = made.add_extension(alone, False).add_extension(x509.BasicConstraints(True, None), True).sign(key, hashes.SHA256())
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "both.pem").write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "both.pem")
+    return context
+
+
+def test_over_tls_a_certificate_that_is_trusted_is_needed(tmp_path: Path) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\nx")
+        writer.write(OK)
+        await writer.drain()
+        writer.close()
+
+    async def run() -> None:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=certificate(tmp_path)) as server:
+            url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            with pytest.raises(Unanswered, match="its certificate cannot be trusted"):
+                await Poster(url, 60)(b"x")
+            poster = Poster(url, 60, ssl.create_default_context(cafile=str(tmp_path / "both.pem")))
+            assert (await poster(b"x")).body == b"yes\n"
+            poster.close()
+
+    asyncio.run(run())

@@ -27,8 +27,9 @@ from witness_fakes import (
 
 from indelible.http.posting import Poster
 from indelible.log.witnessing.asking import Answer, Outcome
-from indelible.log.witnessing.standing import ALARMED, LONGEST, REFUSED
+from indelible.log.witnessing.standing import ALARMED, LONGEST, REFUSED, Report
 from indelible.tree.cosignature import Witness
+from indelible.tree.merkle import Hash
 from indelible.tree.note import Note, parse_note
 from indelible.tree.policy import Policy
 from indelible.tree.witness import parse_addition
@@ -49,7 +50,7 @@ def staged(policy: Policy, behaviours: dict[str, Behaviour], play: Callable[[Sta
     return asyncio.run(run())
 
 
-def report(stage: Stage, name: str = "w1"):  # type: ignore[no-untyped-def]
+def report(stage: Stage, name: str = "w1") -> Report:
     return next(each for each in stage.witnesses.reports() if each.name == name)
 
 
@@ -122,7 +123,7 @@ def test_each_log_has_its_turn_though_one_grows_all_the_time() -> None:
         for log in ("busy", "b", "c", "d", "e", "f"):
             stage.logs.grow(log, 1)
 
-        def behave(body: bytes) -> Answer:
+        def behave(body: bytes) -> Answer | Exception:
             order.append(parse_note(parse_addition(body).checkpoint).text.split("\n")[0].rpartition("/")[2])
             if len(order) < 20:
                 stage.logs.grow("busy", 1)
@@ -426,7 +427,7 @@ def test_lines_of_unknown_keys_beside_the_witnesss_own_are_left_out_and_the_late
 
 def test_a_fault_of_ours_with_one_log_is_told_and_others_go_on() -> None:
     class Faulty(Logs):
-        async def consistency(self, log: str, old: int, new: int):  # type: ignore[no-untyped-def]
+        async def consistency(self, log: str, old: int, new: int) -> list[Hash]:
             if log == "a":
                 raise ZeroDivisionError("a bug")
             return await super().consistency(log, old, new)
@@ -443,10 +444,10 @@ def test_a_fault_of_ours_with_one_log_is_told_and_others_go_on() -> None:
 
 ANY: list[Callable[[Honest], Behaviour]] = [
     plainly,
-    *(lambda honest, behave=behave: behave for behave in WRONG.values()),  # type: ignore[misc]
+    *(lambda honest, behave=behave: behave for behave in WRONG.values()),
     lambda honest: lambda body: DOWN,
-    *(lambda honest, status=status: lambda body: Answer(status, "1", b"x") for status in (302, 400, 404, 418, 422, 429, 500, 503)),  # type: ignore[misc]
-    *(lambda honest, size=size: lambda body: Answer(409, "", b"%d\n" % size) for size in (0, 1, 5, 2**63 - 1)),  # type: ignore[misc]
+    *(lambda honest, status=status: lambda body: Answer(status, "1", b"x") for status in (302, 400, 404, 418, 422, 429, 500, 503)),
+    *(lambda honest, size=size: lambda body: Answer(409, "", b"%d\n" % size) for size in (0, 1, 5, 2**63 - 1)),
 ]
 
 

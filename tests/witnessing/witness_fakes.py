@@ -13,7 +13,7 @@ from indelible.log.generations import Generation
 from indelible.log.shown import Published, Shown
 from indelible.log.witnessing.asking import Answer, Outcome, Unanswered
 from indelible.log.witnessing.quorum import Quorum
-from indelible.log.witnessing.witnesses import LANES, Checkpoints, Line, Witnesses
+from indelible.log.witnessing.witnesses import LANES, Checkpoints, Clock, Line, Witnesses
 from indelible.tree.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from indelible.tree.cosignature import Witness
 from indelible.tree.keys import SigningKey
@@ -184,7 +184,7 @@ class Wire:
 DOWN = Unanswered("connection refused")
 
 
-class TestClock:
+class TestClock(Clock):
     """A clock that stands still until it is told, and knows when nobody has anything to do."""
 
     __test__ = False
