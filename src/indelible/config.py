@@ -38,6 +38,7 @@ _TWINS = {
     "key": "token api_key apikey secret password bearer",
     "logs": "log tenant tenants",
     "origin": "name log_name public_url",
+    "policy": "witnesses witness quorum policy_file witness_policy",
 }
 _MEANT = {twin: name for name, twins in _TWINS.items() for twin in twins.split()}
 
@@ -51,6 +52,8 @@ class Settings(Struct, frozen=True):
     key: str | None
     logs: tuple[str, ...]
     origin: str | None
+    policy: Path | None
+    witness_timeout: int
     limits: Limits
     in_flight: int
     quick: bool
@@ -117,6 +120,7 @@ def compose(settings: Settings, progress: Progress) -> Service:
     """
     from indelible.http.service import Service
     from indelible.http.warden import Patience
+    from indelible.http.witnesses import asked, read_policy
     from indelible.journal.file import open_file_journal
     from indelible.journal.snapshot import open_snapshot
     from indelible.journal.timed import Timed
@@ -127,6 +131,7 @@ def compose(settings: Settings, progress: Progress) -> Service:
     from indelible.signing.directory import read_signing
     from indelible.store.local.tail import Tail
 
+    policy = read_policy(settings.policy, settings.described("policy")) if settings.policy else None
     # TODO(engines): one machine's disk; NATS JetStream, Redis Streams and MongoDB come behind the same two ports.
     files = Timed()
     journal: Journal
@@ -160,6 +165,7 @@ def compose(settings: Settings, progress: Progress) -> Service:
         files.syncs,
         proofs=proofs,
         publisher=publisher,
+        witnesses=asked(policy, publisher, settings.witness_timeout) if policy else None,
         ack_timeout=settings.ack_timeout,
     )
 
@@ -212,8 +218,9 @@ def _file(flag: str | None, variable: str | None) -> tuple[Path, dict[str, Any]]
         raise Misconfigured(f"{path}{origin} cannot be read: {error.strerror}: name a readable TOML file") from None
     except (ValueError, RecursionError) as error:
         raise Misconfigured(f"{path}{origin} is not TOML: {error}") from None
-    if isinstance(data := table.get("data"), str) and data:
-        table["data"] = str(path.parent / data)
+    for name in ("data", "policy"):
+        if isinstance(value := table.get(name), str) and value and (name, value) != ("policy", "none"):
+            table[name] = str(path.parent / value)
     return path, table
 
 

@@ -143,7 +143,7 @@ def test_the_completion_script_calls_indelible_and_says_how_to_use_it(shell: str
         subprocess.run([shell, "-n"], input=script, text=True, check=True)
 
 
-@pytest.mark.parametrize(("words", "expected"), [("indelible se", "plain,serve"), ("indelible serve --po", "plain,--port")])
+@pytest.mark.parametrize(("words", "expected"), [("indelible se", "plain,serve"), ("indelible serve --por", "plain,--port")])
 def test_a_shell_is_told_commands_and_flags(words: str, expected: str) -> None:
     environ = {**os.environ, "_INDELIBLE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
     script = "import sys; from indelible.cli import main; main.COMMANDS = {'serve': '', 'config': ''}; main.main()"

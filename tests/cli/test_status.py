@@ -67,6 +67,19 @@ def test_people_get_what_they_ask_first_in_columns() -> None:
     ]
 
 
+def test_people_see_how_each_witness_stands_and_its_alarms() -> None:
+    idle = {"name": "w1", "url": "u", "last_ok": None, "last_outcome": None, "last_detail": "", "behind": 0, "lag": 0.0, "alarms": {}}
+    busy = {**idle, "name": "w2", "last_outcome": "busy", "last_detail": "503", "behind": 2, "lag": 61.5}
+    alarmed = {**idle, "name": "w\x1b3", "last_ok": "2026-11-24T11:58:30Z", "alarms": {"default": "it has seen 9\n"}}
+    shown = [line for line in lines(status(witnesses=[idle, busy, alarmed]), NOW) if "witness" in line or "ALARM" in line]
+    assert shown == [
+        "witness w1: has cosigned nothing since the start",
+        "witness w2: has cosigned nothing since the start, 2 logs behind for 62 s; busy: 503",
+        "witness w\\x1b3: cosigned 90 s ago",
+        "  ALARM log default: it has seen 9\\n",
+    ]
+
+
 def test_what_is_not_known_yet_is_said_as_such() -> None:
     disk = {"journal": 0, "free": 10, "per_hour": None, "hours_left": None}
     shown = "\n".join(lines(status(disk=disk, fsync_p99=None, read_only=True, complete=False, damage="file is damaged"), NOW))

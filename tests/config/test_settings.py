@@ -76,6 +76,8 @@ EACH: dict[str, tuple[str, str, object]] = {  # as a flag or variable, as the fi
     "logs": ("a, b-1", '["a", "b-1"]', ("a", "b-1")),
     "origin": ("trail.example.org/v1/logs", '"trail.example.org/v1/logs"', "trail.example.org/v1/logs"),
     "ack_timeout": ("3", "3", 3),
+    "policy": ("p", '"p"', Path("p")),
+    "witness_timeout": ("4", "4", 4),
     "event_bytes": ("2 KiB", "2048", LIMITS.event_bytes),
     "batch_bytes": ("1mib", '"1 MiB"', LIMITS.batch_bytes),
     "batch_events": ("7", "7", LIMITS.batch_events),
@@ -123,6 +125,10 @@ def test_a_directory_in_the_file_is_meant_from_where_the_file_stands(tmp_path: P
     (tmp_path / "etc").mkdir()
     Path("etc/trail.toml").write_text('data = "trail"')
     assert load({"config": "etc/trail.toml"}, {}).data == Path("etc/trail")
+    Path("etc/trail.toml").write_text('policy = "witnesses"')
+    assert load({"config": "etc/trail.toml"}, {}).policy == Path("etc/witnesses")
+    Path("etc/trail.toml").write_text('policy = "none"')
+    assert load({"config": "etc/trail.toml"}, {}).policy is None
     Path("etc/trail.toml").write_text('data = "/srv/trail"')
     assert load({"config": "etc/trail.toml"}, {}).data == Path("/srv/trail")
     assert load({"config": "etc/trail.toml", "data": "here"}, {}).data == Path("here")

@@ -15,6 +15,7 @@ from trails import files, flip, trail
 from indelible.cli.main import EXITS, indelible
 from indelible.http.metrics import Metrics
 from indelible.journal.port import Usage
+from indelible.log.witnessing.standing import Report
 from indelible.model.durations import Durations
 from indelible.model.settings import BY_NAME
 
@@ -104,7 +105,8 @@ def test_a_backup_is_restored_and_a_directory_moved_as_it_is_written(tmp_path: P
 
 
 def test_the_metrics_to_alert_on_are_there() -> None:
-    text = Metrics().text(0, True, {"default": 0}, Durations(), Usage(1, 1, 1))
+    witness = Report("w", "", None, None, "", 0, 0.0, {}, {})
+    text = Metrics().text(0, True, {"default": 0}, Durations(), Usage(1, 1, 1), [witness])
     for name in re.findall(r"^\|`(\w+(?:{[^}]*})?)`\|", section("What to alert on"), re.MULTILINE):
         assert re.search(rf"^{re.escape(name.rstrip('}'))}", text, re.MULTILINE), name
 

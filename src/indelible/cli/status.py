@@ -53,6 +53,8 @@ def lines(status: dict[str, Any], now: datetime) -> Iterable[str]:
     yield from _aligned(_heads(status))
     for log in status["logs"]:
         yield from _log(log)
+    for witness in status.get("witnesses", []):  # an older server has none
+        yield from _witness(witness, now)
     if status["refused"]:
         yield "refused since the start"
         yield from _aligned([(str(each["count"]), plain(each["source"]), plain(each["reason"])) for each in status["refused"][:_SHOWN]])
@@ -94,6 +96,18 @@ def _log(log: dict[str, Any]) -> Iterable[str]:
         yield from _aligned(rows)
     for void in log["void"]:
         yield f"  receipts from before {void['before']} for index {void['from']:,} or higher no longer hold"
+
+
+def _witness(witness: dict[str, Any], now: datetime) -> Iterable[str]:
+    from indelible.client.answers import plain
+
+    last = f"cosigned {_ago(witness['last_ok'], now)}" if witness["last_ok"] else "has cosigned nothing since the start"
+    owes = f", {witness['behind']:,} logs behind for {witness['lag']:,.0f} s" if witness["behind"] else ""
+    trouble = f"; {witness['last_outcome']}: {plain(witness['last_detail'])}" if witness["last_detail"] else ""
+    yield f"witness {plain(witness['name'])}: {last}{owes}{trouble}"
+    alarms = list(witness["alarms"].items())
+    yield from (f"  ALARM log {log}: {plain(detail)}" for log, detail in alarms[:_SHOWN])
+    yield from _more(alarms)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterable[str]:

@@ -168,6 +168,21 @@ class LogStatus(Struct, frozen=True):
     void: list[Void]
 
 
+class WitnessStatus(Struct, frozen=True):
+    """A witness of the policy since the start. `behind` counts the logs whose newest checkpoint it has not cosigned; `lag` is the
+    seconds since the first that it owes was published. `alarms` says by log what is wrong: docs/witnesses.md.
+    """
+
+    name: str
+    url: str
+    last_ok: str | None
+    last_outcome: str | None
+    last_detail: str
+    behind: int
+    lag: float
+    alarms: dict[str, str]
+
+
 class ServerStatus(Struct, frozen=True):
     """How the server is doing. `ready` says for `read` and `write` what /readyz would: `ok`, or which check fails.
 
@@ -187,3 +202,4 @@ class ServerStatus(Struct, frozen=True):
     refused: list[NotTaken]
     sources: list[LastEvent]
     logs: list[LogStatus]
+    witnesses: list[WitnessStatus]

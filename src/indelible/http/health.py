@@ -38,7 +38,8 @@ async def metrics(request: Request) -> Response:
         usage = service.journal.usage()
     except OSError:
         usage = None
-    text = service.metrics.text(recorder.folded, recorder.ready and not recorder.failed, sizes, service.syncs, usage)
+    reports = service.witnesses.reports() if service.witnesses else []
+    text = service.metrics.text(recorder.folded, recorder.ready and not recorder.failed, sizes, service.syncs, usage, reports)
     publisher = service.publisher
     text += checkpoints_text(publisher.signed, publisher.syncs, publisher.sizes())
     return Response(text, headers={"Content-Type": CONTENT_TYPE})

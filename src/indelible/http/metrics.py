@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
 from indelible.journal.port import Usage
+from indelible.log.witnessing.standing import Report
 from indelible.model.durations import Durations
 
 RESULTS = ("stored", "duplicate", "conflict", "refused")
@@ -49,7 +50,15 @@ class Metrics:
         """These events were refused at the door, and nothing of their request was journaled."""
         self.events["refused"] += events
 
-    def text(self, position: int, ready: bool, sizes: Mapping[str, int], syncs: Durations, usage: Usage | None) -> str:
+    def text(
+        self,
+        position: int,
+        ready: bool,
+        sizes: Mapping[str, int],
+        syncs: Durations,
+        usage: Usage | None,
+        witnesses: Sequence[Report] = (),
+    ) -> str:
         """The Prometheus text format, 0.0.4. `position` is the journal's, `sizes` are entries by the name of a configured log."""
         disk = usage and [("", usage.free)]
         lines = [
@@ -64,6 +73,7 @@ class Metrics:
             *_family("journal_position", "gauge", "Events journaled and folded, duplicates included.", [("", position)]),
             *_family("ready", "gauge", "1 once the journal was replayed.", [("", int(ready))]),
             *_family("log_entries", "gauge", "Entries in a log.", _labelled("log", sizes)),
+            *(_witnesses(witnesses) if witnesses else ()),
         ]
         return "\n".join(lines) + "\n"
 
@@ -91,6 +101,19 @@ def _family(name: str, kind: str, about: str, samples: Iterable[tuple[str, float
     yield f"# TYPE indelible_{name} {kind}"
     for suffix, value in samples:
         yield f"indelible_{name}{suffix} {value}"
+
+
+def _witnesses(reports: Sequence[Report]) -> Iterable[str]:
+    names = [report.name.replace("\\", r"\\").replace('"', r"\"") for report in reports]  # a policy's are any words
+    of_each = list(zip(names, reports, strict=True))
+    alarms = [(f'{{witness="{name}"}}', len(report.alarms)) for name, report in of_each]
+    lags = [(f'{{witness="{name}"}}', round(report.lag, 3)) for name, report in of_each]
+    behind = [(f'{{witness="{name}"}}', report.behind) for name, report in of_each]
+    counts = [(f'{{witness="{name}",outcome="{outcome}"}}', count) for name, report in of_each for outcome, count in report.counts.items()]
+    yield from _family("witness_alarm", "gauge", "Logs of which a witness has seen another history, or more than there is.", alarms)
+    yield from _family("witness_lag_seconds", "gauge", "Since the first checkpoint that a witness has yet to cosign.", lags)
+    yield from _family("witness_behind", "gauge", "Logs whose newest checkpoint a witness has yet to cosign.", behind)
+    yield from _family("witness_questions_total", "counter", "Checkpoints shown to a witness, by what became of it.", counts)
 
 
 def _answers(counts: Iterable[int]) -> Iterable[tuple[str, float]]:

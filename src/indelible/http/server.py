@@ -107,8 +107,23 @@ async def _serve(service: Service, listener: socket.socket) -> None:
 async def _publish(service: Service, replay: asyncio.Task[None]) -> None:
     """Sign the logs from the replay's end on; `replay` tells itself if it fails."""
     await asyncio.wait([replay])
-    if service.recorder.ready:
+    if not service.recorder.ready:
+        return
+    asking = asyncio.create_task(_ask_witnesses(service))
+    try:
         await service.publisher.run()
+    finally:
+        asking.cancel()
+        await asyncio.wait([asking])
+
+
+async def _ask_witnesses(service: Service) -> None:
+    """Whatever comes of it: writing and signing go on."""
+    if service.witnesses and not service.read_only:
+        try:
+            await service.witnesses.run(service.logs)
+        except Exception as error:
+            say("witnesses-failed", "error", error=type(error).__name__, trace=log.trace(error.__traceback__))
 
 
 class _Stopped(Exception):

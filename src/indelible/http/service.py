@@ -13,6 +13,7 @@ from indelible.journal.port import Journal
 from indelible.log.proofs import Proofs
 from indelible.log.publisher import Publisher
 from indelible.log.recorder import Recorder
+from indelible.log.witnessing.witnesses import Witnesses
 from indelible.log.workshop import Workshop
 from indelible.model.durations import Durations
 from indelible.model.event import Limits
@@ -37,6 +38,7 @@ class Service:
     syncs: Durations = field(default_factory=Durations)  # of the journal: what every receipt waits for
     proofs: Proofs = field(kw_only=True)
     publisher: Publisher = field(kw_only=True)
+    witnesses: Witnesses | None = None  # whom a policy names
     ack_timeout: float = 10  # s that a request with ack=proven or ack=witnessed waits
     metrics: Metrics = field(default_factory=Metrics)
     refusals: Refusals = field(default_factory=Refusals)

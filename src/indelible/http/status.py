@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from indelible import __version__
 from indelible.errors import IndelibleError
+from indelible.http import witnesses
 from indelible.http.answers import Disk, LastEvent, LogStatus, LogTree, NotTaken, ServerStatus, Void
 from indelible.http.checks import FOR, failing
 from indelible.http.read import no_parameters
@@ -42,6 +43,7 @@ def look(service: Service) -> ServerStatus:
         refused=[NotTaken(reason, source, count) for (reason, source), count in refused],
         sources=[LastEvent(log, source, times.text(last.recorded), last.index) for (log, source), last in heard],
         logs=[_log(name, recorder.size(name), recorder.generations(name)) for name in service.logs],
+        witnesses=witnesses.status(service.witnesses.reports()) if service.witnesses else [],
     )
 
 

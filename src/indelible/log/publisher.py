@@ -127,6 +127,10 @@ class Publisher:
         """
         return self._trees[log][-1].cosign(size, lines)
 
+    def keep(self, log: str, size: int) -> None:
+        """The checkpoint of this size can be cosigned until others are named, however much is published meanwhile."""
+        self._trees[log][-1].keep(size)
+
     async def consistency(self, log: str, old: int, new: int) -> list[Hash]:
         """The consistency proof between two sizes of the current generation, for 0 <= old <= new <= its size."""
         return await self._proofs.consistency(log, self._trees[log][-1].generation, old, new)

@@ -14,6 +14,7 @@ from indelible.tree.keys import SigningKey
 from indelible.tree.note import Signature, parse_note
 
 RECENT = 16  # checkpoints of a tree that may still be cosigned
+KEPT = 4  # older ones: what has just been cosigned is not durable yet when the next is named
 _RANK = {state: rank for rank, state in enumerate(State)}
 
 
@@ -39,6 +40,7 @@ class Shown:
         self.is_lost = False  # it has ended, and is not the tree that was signed: only the checkpoint is shown
         self.signers: tuple[list[bytes], list[SigningKey]] | None = None
         self._recent: OrderedDict[int, Published] = OrderedDict()
+        self._kept: OrderedDict[int, Published] = OrderedDict()  # what witnesses are asked about, however long they take
         self._cosigned: dict[int, bytes] = {}  # by size: not durable yet
         self._waiting: dict[asyncio.Future[None], tuple[int, State]] = {}
 
@@ -54,8 +56,17 @@ class Shown:
         return self.is_stale or size > (self.latest.checkpoint.size if self.latest else 0)
 
     def at(self, size: int) -> Published | None:
-        """The checkpoint of this size, if it is one of the newest or the newest that was witnessed."""
-        return next((each for each in (self.latest, self.witnessed, self._recent.get(size)) if each and each.checkpoint.size == size), None)
+        """The checkpoint of this size, if it is one of the newest, the newest that was witnessed, or kept."""
+        known = (self.latest, self.witnessed, self._kept.get(size), self._recent.get(size))
+        return next((each for each in known if each and each.checkpoint.size == size), None)
+
+    def keep(self, size: int) -> None:
+        """The checkpoint of this size, if it is known, stays so until KEPT others were named: witnesses are asked about it."""
+        known = self.at(size)
+        if known:
+            self._kept[size] = known
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
 
     def state(self, index: int) -> State:
         """How far the entry at `index` of the log has come, which is in this tree."""
@@ -96,6 +107,8 @@ class Shown:
         published = known._replace(note=note)
         if size in self._recent:
             self._recent[size] = published
+        if size in self._kept:
+            self._kept[size] = published
         if self.latest and self.latest.checkpoint.size == size:
             self.latest = published
         if witnessed and (self.witnessed is None or size >= self.witnessed.checkpoint.size):

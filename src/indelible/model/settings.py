@@ -137,6 +137,18 @@ def _origin(value: object) -> str | None:
     return value
 
 
+def _path(value: object) -> Path | None:
+    if value == "none":
+        return None
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("the path of a file, or none")
+    return Path(value)
+
+
+def _path_text(value: Path | None) -> str:
+    return "none" if value is None else str(value)
+
+
 def _origin_text(value: str | None) -> str:
     return value or "random"
 
@@ -149,6 +161,8 @@ SETTINGS = (
     Setting("key", _key, None, "TEXT", "What clients send as `Authorization: Bearer KEY`; 32 characters or more.", secret=True),
     Setting("logs", _names, ("default",), "NAMES", "The logs there are, with commas between; in the file, an array.", ",".join),
     Setting("origin", _origin, None, "NAME", "What the logs are called where they are signed, for ever; or `random`.", _origin_text),
+    Setting("policy", _path, None, "FILE", "Whose cosignatures a checkpoint needs: docs/witnesses.md; or `none`.", _path_text),
+    Setting("witness_timeout", _whole(1, 300), 10, "SECONDS", "The longest wait for a witness's answer."),
     Setting("event_bytes", _size(_KIB, 255 * _MIB), _USUAL.event_bytes, "SIZE", "The largest event; at most batch_bytes.", size_text),
     # A frame's lines are at most a body and its last LF long; the journal holds 256 MiB of them.
     Setting("batch_bytes", _size(_KIB, 255 * _MIB), _USUAL.batch_bytes, "SIZE", "The largest body of a request, inflated.", size_text),

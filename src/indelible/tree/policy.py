@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from indelible.errors import Malformed, Unproven
 from indelible.tree.checkpoint import Opened, open_checkpoint, parse_checkpoint
 from indelible.tree.cosignature import CosignatureKey, MLDSA44Key
 from indelible.tree.keys import NoteKey
-from indelible.tree.note import parse_note
+from indelible.tree.note import Key, parse_note
 from indelible.tree.text import decimal, shown
 from indelible.tree.vkeys import AnyKey, parse_vkey
 
@@ -71,13 +71,18 @@ def evaluate(policy: Policy, data: bytes) -> Opened:
         raise Unproven(f"the policy names no log {shown(origin)}")
     opened = open_checkpoint(data, origin, keys, [witness.key for witness in policy.witnesses.values()])
     present = {by.key for by in opened.witnesses}
+    if not is_met(policy, present):
+        names = sorted(name for name, witness in policy.witnesses.items() if witness.key in present)
+        raise Unproven(f"the quorum {shown(policy.quorum)} is not met: cosigned by {', '.join(map(shown, names)) or 'no witness of it'}")
+    return opened
+
+
+def is_met(policy: Policy, present: Collection[Key]) -> bool:
+    """Whether cosignatures by the keys `present` make up the quorum."""
     met = {name: witness.key in present for name, witness in policy.witnesses.items()} | {NONE: True}
     for name, group in policy.groups.items():
         met[name] = sum(met[member] for member in group.members) >= group.needed
-    if not met[policy.quorum]:
-        names = sorted(name for name in policy.witnesses if met[name])
-        raise Unproven(f"the quorum {shown(policy.quorum)} is not met: cosigned by {', '.join(map(shown, names)) or 'no witness of it'}")
-    return opened
+    return met[policy.quorum]
 
 
 class _Draft:

@@ -1,0 +1,1 @@
+"""How checkpoints get the cosignatures of witnesses (docs/witnesses.md)."""
