@@ -34,7 +34,7 @@ def test_the_table_of_routes_is_the_applications() -> None:
         method = row[1:].partition(" ")[0]
         named |= {(method, path) for path in re.findall(r"`(?:[A-Z]+ )?(/.*?)`", row)}
     assert named | {(method, path.replace("/v1/", "/v1/logs/{log}/", 1)) for method, path in named if _of_a_log(path)} == {
-        (method, route.path.replace("{id:path}", "{id}")) for route in routes() for method in (route.methods or set()) - {"HEAD"}
+        (method, re.sub(r":(path|int)}", "}", route.path)) for route in routes() for method in (route.methods or set()) - {"HEAD"}
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import Sequence
 from time import perf_counter, time_ns
 from types import TracebackType
@@ -11,10 +10,11 @@ from typing import NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
-from indelible.errors import BadParameter, Busy, Fault, JournalFailed, NotAnEvent, NotJSON, ReadOnly, Refused, TooLarge, Unsupported
+from indelible.errors import BadParameter, Busy, Fault, JournalFailed, NotAnEvent, ReadOnly, Refused, TooLarge, Unsupported
 from indelible.formats import split
 from indelible.http import receipts
 from indelible.http.climb import reached
+from indelible.http.packed import inflated
 from indelible.http.service import Service
 from indelible.log.prepare import Prepared, Terms
 from indelible.log.together import Together
@@ -25,7 +25,6 @@ KEY_CHARACTERS = 256  # of an Idempotency-Key
 _SEEN = 1 << 20  # bytes of a body in which the senders of refused events are looked up
 _LARGE = 64 << 10  # bytes above which preparing is worth another process
 _PACKED = 1 << 10  # bytes, a thousand times as many inflated, above which inflating would keep the event loop from others
-_MEMBERS = 10_000  # of a gzip body: 20 bytes can make one
 ANSWER_HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 
 
@@ -124,9 +123,9 @@ class Ingest:
         """Raises NotJSON for what is not gzip, TooLarge as soon as it passes the limit."""
         most = self._service.limits.batch_bytes
         if len(body) < _PACKED:
-            text = _inflate(body, most)
+            text = inflated(body, most)
         else:
-            text = await asyncio.to_thread(_inflate, body, most)
+            text = await asyncio.to_thread(inflated, body, most)
         hold.more(len(text))
         return text
 
@@ -233,30 +232,6 @@ _MEANT = (
 def _bad(name: bytes, detail: str) -> BadParameter:
     parameter = name[:80].decode("latin-1")
     return BadParameter(detail, (Fault(detail, parameter=parameter),))
-
-
-def _inflate(body: bytes, most: int) -> bytes:
-    """One gzip member or several (RFC 1952, 2.2). Never makes more than `most` bytes and one."""
-    pieces: list[bytes] = []
-    room, at, packed = most + 1, 0, memoryview(body)
-    try:
-        for _ in range(_MEMBERS):
-            if at == len(body):
-                return b"".join(pieces)
-            member, size = zlib.decompressobj(wbits=31), 512
-            while not member.eof:
-                if at == len(body):
-                    raise NotJSON("the gzip body ends too early")
-                given = packed[at : at + size]  # little at first: zlib copies what lies behind a member's end
-                pieces.append(member.decompress(given, room))
-                room -= len(pieces[-1])
-                if not room:
-                    raise TooLarge(f"inflated, the body has more than {most} bytes: send several batches")
-                at += len(given) - len(member.unused_data)
-                size *= 2
-    except zlib.error as error:
-        raise NotJSON(f"the body is not gzip, though Content-Encoding says so: {error}") from None
-    raise TooLarge(f"the gzip body has more than {_MEMBERS} members: pack it as one")
 
 
 def _too_large(limits: Limits) -> TooLarge:

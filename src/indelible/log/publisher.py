@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Protocol
 
 from indelible.errors import Damaged, JournalFailed, JournalFull, NotFound, Unproven
 from indelible.log.generations import Generation
@@ -13,6 +12,7 @@ from indelible.log.proofs import Proofs
 from indelible.log.shown import Published, Shown
 from indelible.model.receipt import State
 from indelible.signing.keys import Identity, generation_in, origin_of
+from indelible.signing.port import Ledger
 from indelible.tree.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from indelible.tree.keys import SigningKey
 from indelible.tree.merkle import Hash
@@ -20,26 +20,6 @@ from indelible.tree.note import Signature, parse_note
 
 EVERY = 1.0  # s between two checkpoints of a log
 SLICE = 8  # checkpoints signed between two turns of the event loop: about a millisecond
-
-
-class Ledger(Protocol):
-    """Where a checkpoint becomes a promise."""
-
-    @property
-    def notes(self) -> Mapping[str, Sequence[bytes]]:
-        """What is known of each origin: its newest note last, before it the newest one that was cosigned if that is another."""
-
-    def append(self, notes: Sequence[tuple[Checkpoint, bytes]]) -> None:
-        """Return once every checkpoint and its note survives a killed process and a lost power supply: all of them with one sync. Blocks.
-
-        Raises JournalFull when none was stored, JournalFailed when the outcome is unknown: then the process has to end.
-        """
-
-    def damaged(self, reason: str) -> Damaged:
-        """The error for notes that cannot be true; names the commands that help."""
-
-    def close(self) -> None:
-        """Appends after it fail."""
 
 
 class Publisher:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
@@ -12,7 +12,8 @@ from indelible.log.duplicates import Duplicates, Sent, Settled, conflict_of
 from indelible.log.generations import Generation, Trail
 from indelible.log.heard import Heard
 from indelible.log.places import Held, Places
-from indelible.log.prepare import SLICE, Forged, Prepared, origin_of, replayed
+from indelible.log.prepare import Forged, Prepared, origin_of, replayed
+from indelible.log.runs import runs
 from indelible.log.window import KEY, Window
 from indelible.model.conflict import SOURCE
 from indelible.model.damage import Head
@@ -100,7 +101,7 @@ class Recorder:
         """
         end = self._journal.end.position
         try:
-            for run in _runs(self._journal.reader().frames(self._journal.first, end)):
+            for run in runs(self._journal.reader().frames(self._journal.first, end)):
                 self.fold(run)
                 progress(self.folded, end)
         except Damaged as error:
@@ -235,23 +236,6 @@ class Recorder:
     def _keys(self, log: str, sources: Sequence[str], ids: Sequence[str]) -> list[int]:
         """A key for each event. The hash is seeded anew in each process: nobody can make keys collide."""
         return [hash(name) & KEY for name in zip(repeat(log), sources, ids, strict=False)]
-
-
-def _runs(frames: Iterable[Placed]) -> Iterator[list[Placed]]:
-    """Frames next to each other of one log and origin, as many as are worth a look together: a million small ones take half the time."""
-    run: list[Placed] = []
-    size, shared = 0, (0, "", "", "")
-    for placed in frames:
-        frame = placed.frame
-        if run and (size > SLICE or (frame.recorded, frame.log, frame.writer, frame.dialect) != shared):
-            yield run
-            run, size = [], 0
-        if not run:
-            shared = frame.recorded, frame.log, frame.writer, frame.dialect
-        run.append(placed)
-        size += len(frame.text)
-    if run:
-        yield run
 
 
 def _sent(prepared: Prepared, frame: Frame, at: int) -> Sent:
