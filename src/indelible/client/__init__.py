@@ -19,13 +19,14 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from indelible.client import answers
-from indelible.client.answers import Batch, Count, Page
-from indelible.client.connection import Broken, Connection
+from indelible.client.answers import Batch, Count, Entries, Page, Trees
+from indelible.client.connection import Answer, Broken, Connection
 from indelible.client.patience import Patience, retried, seconds
 from indelible.errors import BadParameter, Conflict, NotAnEvent
 
 T = TypeVar("T")
 Filters = Iterable[tuple[str, str]]  # parameters of GET /v1/events (docs/http-api.md, Filters); a name twice is OR
+DEFAULT = "default"  # the log that is asked where a path has to name one and nobody did
 _SHORT = "some of the range could not be read: these are not all events that match"
 _NDJSON = {"Content-Type": "application/x-ndjson"}
 
@@ -56,7 +57,8 @@ class Client:
     ) -> None:
         """Opens nothing yet. Raises Misconfigured for an address or a key that cannot work."""
         self._connection = Connection(url, os.environ.get("INDELIBLE_KEY", "") if key is None else key)
-        self._root = "/v1" if log is None else f"/v1/logs/{quote(log, safe='', errors='replace')}"
+        self._of_log = f"/v1/logs/{quote(log or DEFAULT, safe='', errors='replace')}"
+        self._root = "/v1" if log is None else self._of_log
         self._patience = patience
         self._pause = pause
         self._now = now
@@ -141,6 +143,19 @@ class Client:
         """One page. Raises BadParameter."""
         return self._ask("GET", _target("/events", filters), Page)
 
+    def entries(self, filters: Filters = ()) -> Entries:
+        """A page of entries with headers and salts; `from` and `to` among the filters bound their index. Raises BadParameter."""
+        return self._ask("GET", _target("/entries", filters), Entries, root=self._of_log)
+
+    def trees(self) -> Trees:
+        """The log's trees, what is signed of each, and their keys."""
+        return self._ask("GET", "/trees", Trees, root=self._of_log)
+
+    def tile(self, generation: int, path: str) -> bytes:
+        """A tile of a tree (tree/tiles.py); raises NotFound beyond what is published."""
+        target = f"{self._of_log}/g{generation}/{path}"
+        return self._answered("GET", target, lambda answer: answers.read_bytes(answer, self._connection.url))
+
     def _ask(
         self,
         method: str,
@@ -151,13 +166,18 @@ class Client:
         root: str | None = None,
     ) -> T:
         target = (self._root if root is None else root) + target
+        return self._answered(method, target, lambda answer: answers.read(answer, kind, self._connection.url), body, headers)
+
+    def _answered(
+        self, method: str, target: str, read: Callable[[Answer], T], body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> T:
         patience = Patience(self._patience, self._now, self._pause)
         while True:
             wait = 0.0
             try:
                 answer = self._connection.exchange(method, target, body, headers or {}, patience.step())
                 if not retried(answer.status):
-                    return answers.read(answer, kind, self._connection.url)
+                    return read(answer)
                 why, wait = answers.seen(answer), seconds(answer.retry_after)
             except Broken as broken:
                 why = str(broken)

@@ -13,7 +13,7 @@ from indelible.errors import Conflict, Fault, Refused, Unreachable
 from indelible.model.receipt import Receipt, Status
 
 T = TypeVar("T")
-_JSON, _PROBLEM = "application/json", "application/problem+json"
+_JSON, _PROBLEM, _BYTES = "application/json", "application/problem+json", "application/octet-stream"
 _KINDS: tuple[type[Refused], ...] = (Refused, *Refused.__subclasses__())
 _REFUSALS = {kind.name: kind for kind in _KINDS}
 _SHOWN = 2000  # characters of a detail
@@ -52,6 +52,50 @@ class Count(Struct, frozen=True):
     complete: bool = True
 
 
+class Entry(Struct, frozen=True):
+    """An entry with all that its leaf hashes; `salt` is base64."""
+
+    event: Raw
+    header: str
+    salt: str
+
+
+class Entries(Struct, frozen=True):
+    """Entries newest first. `next` is the `to` of the page after it; `complete` as in Page."""
+
+    entries: list[Entry]
+    next: int | None
+    complete: bool
+
+
+class Period(Struct, frozen=True):
+    """A key of a log, and from when to when it signs."""
+
+    vkey: str
+    since: str
+    until: str | None
+
+
+class Tree(Struct, frozen=True):
+    """A tree of a log, its keys newest first; its first `size` entries, from index `start` on, are under `checkpoint`, a signed note."""
+
+    generation: int
+    origin: str
+    start: int
+    size: int
+    checkpoint: str | None
+    witnessed: str | None
+    keys: list[Period]
+
+
+class Trees(Struct, frozen=True):
+    """A log, how many entries it has, and its trees, oldest first."""
+
+    log: str
+    size: int
+    trees: list[Tree]
+
+
 class Problem(Struct, frozen=True):
     """RFC 9457, with the members of docs/http-api.md."""
 
@@ -72,11 +116,22 @@ def read(answer: Answer, kind: type[T], url: str) -> T:
             raise _foreign(answer, url) from None
         except (MsgspecError, ValueError):
             raise Broken("the answer broke off") from None
+    raise _other(answer, url)
+
+
+def read_bytes(answer: Answer, url: str) -> bytes:
+    """What a final answer that is no JSON holds. Raises as `read`."""
+    if 200 <= answer.status < 300 and answer.kind == _BYTES:
+        return answer.body
+    raise _other(answer, url)
+
+
+def _other(answer: Answer, url: str) -> Refused | Unreachable:
+    """What an answer is that is not the one that was asked for."""
     if 300 <= answer.status < 400 and answer.location:
-        raise Unreachable(f"{url} sends on to {plain(answer.location[:200])}, which is not followed: use the address that is meant")
-    if (problem := _problem(answer)) is None:
-        raise _foreign(answer, url)
-    raise _refusal(problem)
+        return Unreachable(f"{url} sends on to {plain(answer.location[:200])}, which is not followed: use the address that is meant")
+    problem = _problem(answer)
+    return _foreign(answer, url) if problem is None else _refusal(problem)
 
 
 def seen(answer: Answer) -> str:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from indelible.errors import IndelibleError, JournalFull, NotAllowed, NotAnEvent, NotFound
-from indelible.http import climb, health, named, problems, proofs, read, status, tiles
+from indelible.http import climb, evidence, health, named, problems, proofs, read, status, tiles
 from indelible.http.about import pages
 from indelible.http.auth import Gate
 from indelible.http.ingest import Ingest
@@ -50,7 +50,9 @@ def routes() -> list[Route]:
         *(Route(f"{start}{path}", to, methods=[method]) for start in ("/v1", "/v1/logs/{log}") for path, to, method in of_a_log),
         Route("/v1/logs", read.logs),
         Route("/v1/status", status.status),
+        Route("/v1/logs/{log}/entries", evidence.entries),
         Route("/v1/logs/{log}/entries/{index}", read.entry),
+        Route("/v1/logs/{log}/trees", evidence.trees),
         *(Route(f"/v1/logs/{{log}}/{path}", to) for path, to in of_a_tree),
         *(Route(f"/v1/logs/{{log}}/g{{generation:int}}/{path}", to) for path, to in of_a_tree),
         Route("/", pages.home),

@@ -11,7 +11,7 @@ from indelible.log.generations import Generation
 from indelible.log.proofs import Proofs
 from indelible.log.shown import Published, Shown
 from indelible.model.receipt import State
-from indelible.signing.keys import Identity, generation_in, origin_of
+from indelible.signing.keys import Identity, Period, generation_in, origin_of
 from indelible.signing.port import Ledger
 from indelible.tree.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from indelible.tree.keys import SigningKey
@@ -99,6 +99,10 @@ class Publisher:
     def vkeys(self, log: str, number: int | None = None) -> list[str]:
         """The public keys under which a generation of `log` signs now, newest first. Raises NotFound."""
         return self._identity.vkeys(self.shown(log, number).origin, self._now())
+
+    def trees(self, log: str) -> list[tuple[Shown, list[Period]]]:
+        """What is shown of each generation of `log`, oldest first, and every key that ever signed it, newest first."""
+        return [(shown, self._identity.history(shown.origin)) for shown in self._trees[log]]
 
     def add_cosignatures(self, log: str, size: int, lines: Iterable[Signature]) -> bool:
         """Put cosignature lines, which the caller has verified, under the checkpoint of this size: durable and shown with the next tick.

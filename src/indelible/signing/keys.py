@@ -20,6 +20,14 @@ class Held(NamedTuple):
         return self.signing is not None and (self.until is None or now < self.until)
 
 
+class Period(NamedTuple):
+    """A public key, and from when to when it signs, as texts; `until` is None while nothing has replaced it."""
+
+    vkey: str
+    since: str
+    until: str | None
+
+
 class Identity(NamedTuple):
     """A service as others know it. `keys`, oldest first; the last one is the current one."""
 
@@ -37,6 +45,13 @@ class Identity(NamedTuple):
     def public(self, name: str) -> list[NoteKey]:
         """Every key that ever signed under `name`, newest first."""
         return [NoteKey(name, held.public.public) for held in reversed(self.keys)]
+
+    def history(self, name: str) -> list[Period]:
+        """The same as texts, with when each signs."""
+        return [
+            Period(NoteKey(name, held.public.public).vkey, text_of(held.since), None if held.until is None else text_of(held.until))
+            for held in reversed(self.keys)
+        ]
 
     def rotated(self, seed: bytes, now: int, overlap: int) -> Identity:
         """With a new key; those that sign now go on for `overlap` seconds, and private halves that are done are dropped."""

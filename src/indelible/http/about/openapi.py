@@ -14,11 +14,13 @@ from indelible.http.answers import (
     Batch,
     ConsistencyProof,
     Count,
+    Entries,
     Events,
     Health,
     InclusionProof,
     Kept,
     Logs,
+    LogTrees,
     ProvenEvent,
     Ready,
     ServerStatus,
@@ -33,7 +35,7 @@ Node = dict[str, Any]
 
 _SHAPES = (
     *(Event, Kept, Receipt, Batch, Events, Count, Logs, Health, Ready, ServerStatus, Problem),
-    *(InclusionProof, ConsistencyProof, ProvenEvent),
+    *(InclusionProof, ConsistencyProof, ProvenEvent, Entries, LogTrees),
 )
 _TEXT: Node = {"type": "string"}
 _NUMBER: Node = {"type": "integer", "minimum": 0}
@@ -158,6 +160,8 @@ def _parameters() -> Node:
         "size": _parameter("size", "Prove it to the root of the first so many entries of its tree.", _NUMBER),
         "from": _parameter("from", "The smaller size.", _NUMBER),
         "to": _parameter("to", "The larger size.", _NUMBER),
+        "first": _parameter("from", "Entries from this index on.", _NUMBER),
+        "below": _parameter("to", "Entries below this index; `next` of the answer before.", _NUMBER),
         "for": _parameter("for", "What it should be ready for; `read` unless said otherwise.", {"enum": ["read", "write"]}),
         "on_error": _parameter("on_error", skip, {"enum": ["skip"]}),
         "Idempotency-Key": _parameter("Idempotency-Key", again, _TEXT, "header"),

@@ -83,6 +83,28 @@ PROVING = (
         ("from", "to"),
         of_a_log=True,
     ),
+    Operation(
+        "list_entries",
+        "GET",
+        "/v1/logs/{log}/entries",
+        "Entries with all that is hashed of them",
+        "The events that match, newest first, each with its header and its salt: what it takes to check them against the tiles, and to "
+        "check them again later. Whoever is given a salt can show what was stored; whoever has only the header cannot guess it.",
+        f"curl '{_LOG}/entries?type=customer.*&from=0&to=1000'",
+        (Answer(200, "A page of them.", ("Entries",)),),
+        _LOST,
+        ("filters", "first", "below", "limit"),
+    ),
+    Operation(
+        "list_trees",
+        "GET",
+        "/v1/logs/{log}/trees",
+        "The log's trees and their keys",
+        "One, unless acknowledged events were lost or a backup was put back. Of each what is signed, and every key that ever signed.",
+        f"curl {_LOG}/trees",
+        (Answer(200, "The trees.", ("LogTrees",)),),
+        _LOST,
+    ),
     *_OF_A_TREE,
     *(
         each._replace(
