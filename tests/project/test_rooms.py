@@ -19,6 +19,7 @@ RULES: dict[str, set[str]] = {
     "model": {"tree"},
     "client": {"model"},
     "demo": {"model", "client"},
+    "evidence": {"model", "tree", "client"},
     "journal": {"model", "tree"},
     "formats": {"model", "tree"},
     "signing": {"model", "tree", "journal.files", "journal.directory"},
@@ -27,10 +28,24 @@ RULES: dict[str, set[str]] = {
     "http": {"model", "tree", "formats", "journal.port", "store.port", "log"},
     "config": {"model", "tree", "formats", "journal", "store", "signing", "log", "http"},
     "offline": {"model", "tree", "journal", "signing", "log", "config"},
-    "cli": {"model", "tree", "formats", "journal.port", "store.port", "log", "http", "client", "demo", "config", "offline", "signing.keys"},
+    "cli": {
+        "model",
+        "tree",
+        "formats",
+        "journal.port",
+        "store.port",
+        "log",
+        "http",
+        "client",
+        "demo",
+        "evidence",
+        "config",
+        "offline",
+        "signing.keys",
+    },
     "__main__": {"cli"},
 }
-LIGHT = {"errors", "model", "tree", "client"}  # what `pip install indelible` brings without its server extra
+LIGHT = {"errors", "model", "tree", "client", "evidence"}  # what `pip install indelible` brings without its server extra
 SERVER_ONLY = ("httptools", "pyarrow", "starlette", "uvicorn", "uvloop", "xxhash")
 
 
@@ -117,7 +132,7 @@ def test_the_light_rooms_import_only_light_rooms() -> None:
     assert all(RULES[room] <= LIGHT for room in LIGHT)
 
 
-@pytest.mark.parametrize("module", ["cli.main", "client", "model.strict", "tree"])
+@pytest.mark.parametrize("module", ["cli.main", "client", "evidence.check", "model.strict", "tree"])
 def test_importing_a_light_module_loads_nothing_of_the_server(module: str) -> None:
     script = f"import sys, indelible.{module}; print(*sorted(set({SERVER_ONLY!r}) & set(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=SOURCE.parent)

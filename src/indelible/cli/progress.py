@@ -1,4 +1,4 @@
-"""How far a command that sends has come: one line rewritten on a terminal, else a line a second."""
+"""How far a command has come: one line rewritten on a terminal, else a line a second."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ _WIDTH = 24  # characters of the bar
 
 
 class Progress:
-    """Written to `to`; `part`, where it is known, is how much of the work is done, from 0 to 1."""
+    """Written to `to`: so many of `what`; `part`, where it is known, is how much of the work is done, from 0 to 1."""
 
-    def __init__(self, to: IO[str], now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, to: IO[str], now: Callable[[], float] = time.monotonic, what: str = "events acknowledged") -> None:
         self.to = to
+        self.what = what
         self.now = now
         self.begun = self.shown = now()
         self.rewrites = to.isatty()
@@ -33,7 +34,7 @@ class Progress:
 
     def _write(self, sent: int, part: float | None, end: str) -> None:
         passed = self.now() - self.begun
-        line = f"{sent:,} events acknowledged in {passed:.1f} s ({sent / max(passed, 1e-9):,.0f}/s)"
+        line = f"{sent:,} {self.what} in {passed:.1f} s ({sent / max(passed, 1e-9):,.0f}/s)"
         if part is not None and self.rewrites:
             full = int(_WIDTH * min(part, 1.0))
             line = f"[{'#' * full}{'-' * (_WIDTH - full)}] {line}"

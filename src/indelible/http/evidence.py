@@ -69,7 +69,7 @@ async def _beside(service: Service, log: str, rows: list[Row]) -> list[Entry]:
     """Header and salt of each row, in the same order; each tile that they lie in is read once."""
     found: list[Entry] = []
     placed = [(service.publisher.holding(log, row.index).generation, row.index) for row in rows]
-    for (_, tile), together in groupby(placed, lambda each: (each[0].number, (each[1] - each[0].start) // WIDTH)):
+    for _, together in groupby(placed, lambda each: (each[0].number, (each[1] - each[0].start) // WIDTH)):
         some = list(together)
         generation, first = some[-1]
         span = range(first - generation.start, some[0][1] + 1 - generation.start)

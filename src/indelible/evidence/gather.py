@@ -1,0 +1,153 @@
+"""Asks a server what an evidence file is made of: entries, salts, trees and tiles. Nothing is believed: the finished file is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from msgspec import MsgspecError, Raw, Struct
+from msgspec.json import decode
+
+from indelible import __version__
+from indelible.client import Client
+from indelible.client.answers import Entry
+from indelible.client.answers import Tree as Told
+from indelible.errors import Busy, NotFound, TooLarge, Unproven
+from indelible.evidence.case import FORMAT, MATCHING, MOST, RANGE, TOUCHING, Case, Key, Line, Tree
+from indelible.evidence.spool import Spool
+from indelible.model.conflict import SOURCE
+from indelible.model.receipt import Record
+from indelible.tree.checkpoint import parse_checkpoint
+from indelible.tree.note import parse_note
+
+PAGE = 1000  # entries asked for at once
+WAIT, TRIES = 0.25, 40  # s between looks at the trees, and looks, until the newest entries are under a checkpoint
+_OWN = (("type", f"{SOURCE}.*"), ("source", SOURCE))
+
+Tell = Callable[[int, int | None], None]
+"""Told how many entries have come, and how many there will be, if that is known."""
+
+
+class Asked(NamedTuple):
+    """The question; `last` None means up to the log's end. `by` and `at` are who asks, and when."""
+
+    filters: Sequence[tuple[str, str]]
+    first: int
+    last: int | None
+    complete: bool
+    by: str
+    at: str
+
+
+class _Recorded(Struct):
+    record: Raw
+
+
+class Gathered(NamedTuple):
+    """All that the file will hold but its proofs. `notes` has each tree's checkpoint by its generation."""
+
+    case: Case
+    notes: dict[int, bytes]
+    groups: dict[str, Spool]
+
+
+def gather(client: Client, server: str, asked: Asked, stack: ExitStack, pause: Callable[[float, str], None], tell: Tell) -> Gathered:
+    """What the server says; `stack` closes the entries' files.
+
+    Raises NotFound for a range that is under no checkpoint, TooLarge above MOST entries, Unproven if the server could not read all of it.
+    """
+    log, size, last, chosen = _trees(client, asked, pause)
+    if not chosen:
+        raise NotFound(f"log {log!r} has signed nothing yet: there is nothing that could be proven")
+    if not asked.first <= last:
+        raise NotFound(f"the range ends before index {last}, and begins at {asked.first}")
+    bounds = (asked.first, last)
+    groups = {name: stack.enter_context(Spool()) for name in (MATCHING, TOUCHING, *([RANGE] if asked.complete else []))}
+    for name, filters in ((MATCHING, asked.filters), (TOUCHING, _OWN), (RANGE, ())):
+        if name not in groups:
+            continue
+        total = last - asked.first if name == RANGE else None
+        for page in _pages(client, filters, *bounds):
+            groups[name].add(page)
+            tell(sum(each.count for each in groups.values()), total)
+            if name != RANGE and groups[MATCHING].count + groups[TOUCHING].count > MOST:
+                raise TooLarge(f"more than {MOST:,} entries match: ask for fewer at a time, with --from and --to")
+    trees = [_kept(each) for each in chosen]
+    case = Case(
+        FORMAT,
+        __version__,
+        asked.by,
+        asked.at,
+        server,
+        log,
+        size,
+        list(asked.filters),
+        *bounds,
+        asked.complete,
+        groups[MATCHING].count,
+        groups[TOUCHING].count,
+        trees,
+    )
+    return Gathered(case, {each.generation: (each.checkpoint or "").encode() for each in chosen}, groups)
+
+
+def _kept(told: Told) -> Tree:
+    keys = [Key(key.vkey, key.since, key.until) for key in told.keys]
+    return Tree(told.generation, told.origin, told.start, told.size, keys)
+
+
+def _trees(client: Client, asked: Asked, pause: Callable[[float, str], None]) -> tuple[str, int, int, list[Told]]:
+    """The log, its size, the end of the range, and its trees once the newest is signed that far, and cosigned if it ever was."""
+    wanted = asked.last
+    found = None
+    for _ in range(TRIES):
+        told = client.trees()
+        wanted = told.size if wanted is None else wanted
+        chosen = [_cosigned(tree, wanted) for tree in told.trees]
+        newest = chosen[-1]
+        if newest.start + newest.size >= wanted:
+            found = told.log, told.size, wanted, [tree for tree in chosen if tree.checkpoint and tree.size]
+            if newest.witnessed is None or newest.checkpoint == newest.witnessed:
+                return found
+        pause(WAIT, f"entries up to {wanted} are not signed yet")
+    if found is None:
+        raise NotFound(f"the newest checkpoint of log {told.log!r} signs {newest.start + newest.size} entries, not {wanted}: ask for those")
+    return found
+
+
+def _cosigned(tree: Told, wanted: int) -> Told:
+    """With the newest checkpoint that all witnesses have signed, if it has all that is wanted of the tree."""
+    if tree.witnessed is None:
+        return tree
+    size = parse_checkpoint(parse_note(tree.witnessed.encode()).text).size
+    if size > tree.size or tree.start + size < min(wanted, tree.start + tree.size):
+        return tree
+    return Told(tree.generation, tree.origin, tree.start, size, tree.witnessed, tree.witnessed, tree.keys)
+
+
+def _pages(client: Client, filters: Sequence[tuple[str, str]], first: int, last: int) -> Iterator[list[Line]]:
+    """Newest first."""
+    below: int | None = last
+    while below is not None and below > first:
+        page = client.entries([*filters, ("from", str(first)), ("to", str(below)), ("limit", str(PAGE))])
+        if not page.complete:
+            raise Unproven("the server could not read all of the range: this would be half an answer")
+        yield list(map(_line, page.entries))
+        if page.next is not None and page.next >= below:
+            raise Busy("the server does not come further: ask again")
+        below = page.next
+
+
+def _line(entry: Entry) -> Line:
+    """The event's own bytes again, without `record`, which stands in front of them. Raises Unproven for what is no entry."""
+    event, header = bytes(entry.event), entry.header.encode()
+    try:
+        record = bytes(decode(event, type=_Recorded).record)
+        index = decode(record, type=Record).index
+    except MsgspecError as error:
+        raise Unproven(f"the server gave an entry without its record: {error}") from None
+    start = b'{"record":%b,' % record
+    if not event.startswith(start) or b"\n" in event or b"\n" in header or b"\t" in header or not entry.salt.isprintable():
+        raise Unproven(f"the server gave entry {index} in a form that it does not have")
+    return Line(index, header, entry.salt, b"{" + event[len(start) :])
