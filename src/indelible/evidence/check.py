@@ -58,6 +58,7 @@ class Report(NamedTuple):
     signers: tuple[str, ...]  # vkeys
     cosigners: tuple[str, ...]  # names that the policy knows
     page: bool
+    opened: tuple[Opened, ...]  # the checkpoint of each tree
 
 
 def check(path: Path, policy: Policy | None = None, tell: Tell = lambda done, total: None) -> Report:
@@ -101,7 +102,8 @@ class _Check:
         cosigners = {signed.key.name for opened in self.opened.values() for signed in opened.witnesses}
         signers = tuple(sorted({key.vkey for key, _ in by if isinstance(key, NoteKey)}))
         proven = len(matching) - unproven
-        return Report(self.case, proven, unproven, self.policy is not None, signers, tuple(sorted(cosigners)), self._pages())
+        people = tuple(sorted(cosigners))
+        return Report(self.case, proven, unproven, self.policy is not None, signers, people, self._pages(), tuple(self.opened.values()))
 
     def _tree(self, tree: Tree) -> None:
         name = f"{tree.folder}/checkpoint"

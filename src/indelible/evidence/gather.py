@@ -105,6 +105,8 @@ def _trees(client: Client, asked: Asked, pause: Callable[[float, str], None]) ->
         told = client.trees()
         wanted = told.size if wanted is None else wanted
         chosen = [_cosigned(tree, wanted) for tree in told.trees]
+        if not chosen:
+            raise Unproven("the server names no tree of the log")
         newest = chosen[-1]
         if newest.start + newest.size >= wanted:
             found = told.log, told.size, wanted, [tree for tree in chosen if tree.checkpoint and tree.size]
@@ -133,13 +135,13 @@ def _pages(client: Client, filters: Sequence[tuple[str, str]], first: int, last:
         page = client.entries([*filters, ("from", str(first)), ("to", str(below)), ("limit", str(PAGE))])
         if not page.complete:
             raise Unproven("the server could not read all of the range: this would be half an answer")
-        yield list(map(_line, page.entries))
+        yield list(map(line_of, page.entries))
         if page.next is not None and page.next >= below:
             raise Busy("the server does not come further: ask again")
         below = page.next
 
 
-def _line(entry: Entry) -> Line:
+def line_of(entry: Entry) -> Line:
     """The event's own bytes again, without `record`, which stands in front of them. Raises Unproven for what is no entry."""
     event, header = bytes(entry.event), entry.header.encode()
     try:

@@ -1,0 +1,201 @@
+"""An evidence file proves what its first line says, and nobody who changes it is believed."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from paper import KEY, MOMENT, OLD_KEY, ORIGIN, WITNESS, Paper, contents, events, made, rewritten
+
+from indelible.errors import NotFound, TooLarge, Unproven
+from indelible.evidence import gather as gathering
+from indelible.evidence.check import check
+from indelible.model import times
+from indelible.tree.cosignature import Witness
+from indelible.tree.policy import parse_policy
+
+BILLED = ("type", "customer.billed")
+
+
+def policy(*lines: str) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 17, 255, 256, 257, 600])
+def test_every_event_that_matches_is_proven_at_any_size(size: int, tmp_path: Path) -> None:
+    report = check(made(Paper(events(size)), tmp_path / "case.zip", ("actor.id", "0")))
+    assert (report.proven, report.unproven) == ((size + 4) // 5, 0)
+    assert not report.confirmed and report.page
+    assert set(report.signers) == {KEY.public.vkey, OLD_KEY.public.vkey}
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 600), (0, 1), (599, 600), (255, 257), (3, 256), (256, 512), (100, 431)])
+def test_a_whole_range_is_hashed_up_to_the_root(first: int, last: int, tmp_path: Path) -> None:
+    path = made(Paper(events(600)), tmp_path / "case.zip", BILLED, first=first, last=last, complete=True)
+    assert check(path).proven == sum(1 for at in range(first, last) if at % 3)
+    assert len(contents(path)["range/headers.ndjson"].splitlines()) == last - first
+
+
+def test_with_the_whole_range_an_event_that_was_left_out_is_missed(tmp_path: Path) -> None:
+    paper = Paper(events(30))
+    path = made(paper, tmp_path / "case.zip", BILLED, complete=True)
+    whole = contents(path)
+    paper.hidden = {7}
+    fewer = contents(made(paper, path, BILLED))
+    case = fewer["case.json"].replace(b'"complete": false', b'"complete": true')
+    rewritten(path, {**whole, **{name: text for name, text in fewer.items() if name.startswith("matching/")}, "case.json": case})
+    with pytest.raises(Unproven, match="entry 7 of the range matches, and is not in matching/"):
+        check(path)
+
+
+def test_without_the_whole_range_the_report_says_that_others_may_match(tmp_path: Path) -> None:
+    paper = Paper(events(30))
+    some = contents(made(paper, tmp_path / "case.zip", BILLED))["report.html"].decode()
+    whole = contents(made(paper, tmp_path / "case.zip", BILLED, complete=True))["report.html"].decode()
+    assert "others may match" in some and "no other entry" not in some
+    assert "others may match" not in whole and "no other entry from 0 up to, not including, 30 matches" in whole
+
+
+def test_the_first_line_of_the_report_says_what_is_proven_and_what_is_not(tmp_path: Path) -> None:
+    page = contents(made(Paper(events(3)), tmp_path / "case.zip", BILLED))["report.html"].decode()
+    first = page.partition("<body>\n")[2].partition("\n")[0]
+    assert re.fullmatch(r'<p class="first">Proves that the 2 events below .* Does not prove .*</p>', first)
+
+
+def test_the_report_has_the_question_who_asked_and_both_times(tmp_path: Path) -> None:
+    lines = [b'{"id":"a","type":"t","source":"s","time":"2020-01-01T01:00:00+01:00"}', b'{"id":"b","type":"t","source":"s"}']
+    page = contents(made(Paper(lines), tmp_path / "case.zip", ("type", "t")))["report.html"].decode()
+    for text in (
+        "type=t",
+        "A. Auditor",
+        "2020-01-01T00:00:00.000000Z",
+        times.text(MOMENT),
+        "not given",
+        "Cosigned by nobody",
+        KEY.public.vkey,
+    ):
+        assert text in page
+
+
+def test_the_report_is_alone_runs_nothing_and_shows_events_as_they_are(tmp_path: Path) -> None:
+    hostile = '{"id":"<img src=x>","type":"<script>alert(1)</script>","source":"http://evil.example/","actor":{"name":"\u202egpj.exe"},"data":"</pre>"}'
+    page = contents(made(Paper([hostile.encode()]), tmp_path / "case.zip", ("id", "<img src=x>")))["report.html"].decode()
+
+    class Tags(HTMLParser):
+        found: set[str] = set()  # noqa: RUF012
+
+        def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+            self.found.add(tag)
+            assert not {name for name, _ in attributes} & {"src", "href", "onload", "style", "action", "data"}
+
+    Tags().feed(page)
+    assert not Tags.found & {"script", "img", "link", "iframe", "a", "form", "object", "base"}
+    assert "default-src 'none'" in page and "\u202e" not in page and "&lt;script&gt;" in page
+
+
+def test_the_same_answers_give_the_same_bytes_but_for_the_moment(tmp_path: Path) -> None:
+    paper = Paper(events(40))
+    one = made(paper, tmp_path / "one.zip", BILLED, complete=True)
+    other = made(paper, tmp_path / "other.zip", BILLED, complete=True)
+    later = made(paper, tmp_path / "later.zip", BILLED, complete=True, at="2027-01-01T00:00:00.000000Z")
+    assert one.read_bytes() == other.read_bytes()
+    differing = {name for name, text in contents(one).items() if contents(later)[name] != text}
+    assert differing == {"case.json", "report.html", "SHA256SUMS"}
+    with ZipFile(one) as opened:
+        assert {info.date_time for info in opened.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_a_key_from_elsewhere_confirms_the_signer_and_another_one_does_not(tmp_path: Path) -> None:
+    path = made(Paper(events(9)), tmp_path / "case.zip", BILLED)
+    assert check(path, parse_policy(policy(f"log {KEY.public.vkey}", "quorum none"))).confirmed
+    other = type(KEY)(ORIGIN, bytes(32)).public.vkey
+    with pytest.raises(Unproven, match="trees/001/checkpoint: not signed by"):
+        check(path, parse_policy(policy(f"log {other}", "quorum none")))
+
+
+def test_the_checkpoint_that_witnesses_cosigned_is_taken_and_their_word_can_be_asked_for(tmp_path: Path) -> None:
+    paper = Paper(events(9))
+    asked = policy(f"log {KEY.public.vkey}", f"witness w {Witness(WITNESS, 0).public.vkey}", "quorum w")
+    with pytest.raises(Unproven, match="quorum 'w' is not met"):
+        check(made(paper, tmp_path / "case.zip", BILLED), parse_policy(asked))
+    paper.witnessed = True
+    path = made(paper, tmp_path / "case.zip", BILLED)
+    assert check(path, parse_policy(asked)).cosigners == ("witness.example",)
+    assert "Cosigned by witness.example" in contents(path)["report.html"].decode()
+
+
+def test_what_is_not_signed_yet_is_waited_for(tmp_path: Path) -> None:
+    paper = Paper(events(9))
+    paper.grow = 3
+    assert check(made(paper, tmp_path / "case.zip", BILLED)).proven == 6
+    assert paper.asked == 4
+
+
+def test_a_range_that_is_never_signed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="signs 5 entries, not 9"):
+        made(Paper(events(9), published=[5]), tmp_path / "case.zip", BILLED)
+    assert check(made(Paper(events(9), published=[5]), tmp_path / "case.zip", BILLED, last=5)).proven == 3
+
+
+GENERATION = b'{"type":"indelible.generation","source":"indelible","data":{"generation":2,"index":8,"checkpoint":null}}'
+CONFLICT = b'{"type":"indelible.conflict","source":"indelible","data":{"source":"billing","id":"e-1","index":1,"refused":{}}}'
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_events_of_a_tree_that_ended_before_they_were_signed_are_shown_and_counted(complete: bool, tmp_path: Path) -> None:
+    paper = Paper(events(9), [GENERATION, *events(4)], published=[7, 5])
+    path = made(paper, tmp_path / "case.zip", ("source", "billing"), complete=complete)
+    report = check(path)
+    assert (report.proven, report.unproven) == (11, 2)
+    assert "under no checkpoint" in contents(path)["report.html"].decode()
+
+
+def test_conflicts_damage_and_new_trees_in_the_range_are_named(tmp_path: Path) -> None:
+    paper = Paper([*events(4), CONFLICT], [GENERATION, *events(2)])
+    path = made(paper, tmp_path / "case.zip", ("id", "e-1"), complete=True)
+    assert check(path).case.touching == 2
+    page = contents(path)["report.html"].decode()
+    assert "What else touched these entries: 2" in page and "indelible.conflict" in page and "no erasures and no gaps" in page
+    members = contents(path)
+    for name in ("indexes.txt", "headers.ndjson", "salts.txt", "events.ndjson"):
+        members[f"touching/{name}"] = members[f"touching/{name}"].splitlines(True)[1]
+    members["case.json"] = members["case.json"].replace(b'"touching": 2', b'"touching": 1')
+    del members["proofs/4.tlog-proof"]
+    rewritten(path, members)
+    with pytest.raises(Unproven, match="entry 4 of the range matches, and is not in touching/"):
+        check(path)
+
+
+def test_nothing_that_matches_is_an_answer_too(tmp_path: Path) -> None:
+    path = made(Paper(events(9)), tmp_path / "case.zip", ("actor.id", "nobody"), complete=True)
+    assert check(path).proven == 0
+    assert "Proves that no other entry from 0" in contents(path)["report.html"].decode()
+
+
+def test_half_an_answer_is_refused(tmp_path: Path) -> None:
+    paper = Paper(events(9))
+    paper.complete = False
+    with pytest.raises(Unproven, match="half an answer"):
+        made(paper, tmp_path / "case.zip", BILLED)
+
+
+def test_more_entries_than_can_be_proven_one_by_one_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "MOST", 5)
+    with pytest.raises(TooLarge, match="ask for fewer"):
+        made(Paper(events(30)), tmp_path / "case.zip", BILLED)
+
+
+def test_a_log_that_has_signed_nothing_proves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="signed nothing"):
+        made(Paper([]), tmp_path / "case.zip", BILLED)
+
+
+def test_a_server_that_lies_is_found_out_before_the_file_is_given(tmp_path: Path) -> None:
+    paper = Paper(events(9))
+    event, header, salt, record = paper.entries_[4]
+    paper.entries_[4] = (event.replace(b"4.50", b"9.50"), header, salt, record)
+    with pytest.raises(Unproven, match="salt and event do not give the digest"):
+        check(made(paper, tmp_path / "case.zip", BILLED))
