@@ -34,7 +34,7 @@ from indelible.model.query import Query, parse
 from indelible.tree.checkpoint import Opened, open_checkpoint
 from indelible.tree.frontier import Frontier, left_of
 from indelible.tree.keys import NoteKey
-from indelible.tree.merkle import leaf_hash
+from indelible.tree.merkle import Hash, leaf_hash
 from indelible.tree.policy import Policy, evaluate
 from indelible.tree.proofs import verify_inclusion
 from indelible.tree.tlogproof import Proof, parse_proof
@@ -141,8 +141,10 @@ class _Check:
             self._is_known_to_be_unproven(line.index)
             return
         proof = self._proof(proof_name(line.index), tree, line.index)
-        root = self.opened[tree.generation].checkpoint.root
-        verify_inclusion(leaf_hash(line.header), proof.index, tree.size, proof.hashes, root)
+        verify_inclusion(leaf_hash(line.header), proof.index, tree.size, proof.hashes, self._root(tree))
+
+    def _root(self, tree: Tree) -> Hash:
+        return self.opened[tree.generation].checkpoint.root
 
     def _is_known_to_be_unproven(self, index: int) -> None:
         """Only a tree that began later explains why an entry is under no checkpoint: acknowledged events were lost before it could be."""
@@ -175,12 +177,13 @@ class _Check:
                 if line.index in parts:
                     tree, part = parts.pop(line.index)
                     first = self._proof(edge_name(tree, "first"), tree, line.index)
+                    verify_inclusion(leaf_hash(line.header), first.index, tree.size, first.hashes, self._root(tree))
                     edge = Frontier(first.index, left_of(first.index, tree.size, first.hashes))
                 if tree is None or edge is None or line.index not in part:
                     self._is_known_to_be_unproven(line.index)
                 elif line.index == part[-1]:
                     last = self._proof(edge_name(tree, "last"), tree, line.index)
-                    edge.close(leaf_hash(line.header), tree.size, last.hashes, self.opened[tree.generation].checkpoint.root)
+                    edge.close(leaf_hash(line.header), tree.size, last.hashes, self._root(tree))
                 else:
                     edge.add(leaf_hash(line.header))
                 for query, indexes in ((self.query, asked), (_OWN, own)):
