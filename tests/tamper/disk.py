@@ -203,7 +203,7 @@ DISK = [
     Tampering("event", "changed, all checksums and leaves made anew", remade(member(text=_another_event)), SIGNED),
     Tampering("event", "two of a frame swapped, all made anew", remade(member(text=_lines_swapped)), SIGNED),
     Tampering("event", "one more in the middle, all made anew", remade(_one_more), SIGNED),
-    Tampering("salt", "a bit flipped", flipped(b'"salts":"', at=10), "the frame's checksum does not hold"),
+    Tampering("salt", "a byte changed", flipped(b'"salts":"', at=10, letter=True), "the frame's checksum does not hold"),
     Tampering("salt", "changed, all made anew", remade(member(salts=_another_salt)), SIGNED),
     Tampering("frame line", "cut off its first byte", flipped(b"{"), "no frame begins here"),
     Tampering("frame line: count", "a bit flipped", flipped(b'"count":', at=8), "the frame's checksum does not hold"),

@@ -24,14 +24,15 @@ Forge = Callable[[list[list[Frame]]], None]
 """Changes frames, file by file."""
 
 
-def flipped(find: bytes, file: int = 1, frame: int = 1, at: int = 0) -> Act:
-    """One bit of a byte of a frame, `at` bytes behind the beginning of `find` in it."""
+def flipped(find: bytes, file: int = 1, frame: int = 1, at: int = 0, letter: bool = False) -> Act:
+    """One bit of a byte of a frame, `at` bytes behind the beginning of `find` in it; a `letter` of base64 becomes another one."""
 
     def act(data: Path) -> None:
         path = files(data)[file]
         start, end = frames_of(path)[frame]
         place = path.read_bytes().index(find, start, end) + at
-        overwrite(path, place, bytes([path.read_bytes()[place] ^ 1]))
+        byte = path.read_bytes()[place]
+        overwrite(path, place, (b"B" if byte == ord("A") else b"A") if letter else bytes([byte ^ 1]))
 
     return act
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from pathlib import Path
 from zipfile import ZipFile
@@ -16,6 +17,7 @@ from disk import DISK, Tampering
 from exhibits import LOGS, Exhibits
 from forging import flipped, remade
 from paper import Paper, contents, events, rewritten
+from trails import files, frames_of, lines_in
 from whole_service import assert_problem, serving
 from wire import CHECKS, WIRE
 from zipped import ZIPPED
@@ -76,9 +78,12 @@ def test_a_file_that_is_changed_under_a_running_service_is_found_where_it_is_rea
     async def main() -> None:
         async with serving(data, logs=LOGS) as web:
             assert (await web.get("/v1/logs/billing/entries")).status == 200
+            path = files(data)[1]
+            id = json.loads(lines_in(path, *frames_of(path)[1])[0])["id"]
             flipped(b"xxxx")(data)
-            for target in ("entries", "tile/entries/000.p/30", "proof/inclusion?index=1"):
-                assert_problem(await web.get(f"/v1/logs/billing/{target}"), Damaged, "00000002.journal")
+            assert (await web.get(f"/v1/logs/billing/events/{id}")).status == 200
+            for target in ("entries", "tile/entries/000.p/30", f"events/{id}?proof=1"):
+                assert_problem(await web.get(f"/v1/logs/billing/{target}"), Damaged)
 
     asyncio.run(main())
     with pytest.raises(Damaged, match="checksum does not hold"):

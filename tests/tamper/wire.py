@@ -61,7 +61,12 @@ def _json(kind: str, change: Callable[[Any], None]) -> Callable[[Exhibits], Exhi
 
 
 def _flip(at: int) -> Callable[[bytes], bytes]:
-    return lambda text: text[:at] + bytes([text[at] ^ 1]) + text[at + 1 :]
+    return lambda data: data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def _letter(at: int) -> Callable[[bytes], bytes]:
+    """Another letter of base64."""
+    return lambda text: text[:at] + (b"B" if text[at : at + 1] == b"A" else b"A") + text[at + 1 :]
 
 
 def _other(text: str) -> str:
@@ -128,11 +133,11 @@ WIRE = [
     Tampering("checkpoint: size", "raised", _bytes("checkpoint", _in_note(1, lambda line: f"{int(line) + 1}")), "signature", NOT_SIGNED),
     Tampering("checkpoint: root", "changed", _bytes("checkpoint", _in_note(2, _other)), "signature", NOT_SIGNED),
     Tampering("checkpoint: a further line", "added", _bytes("checkpoint", _in_note(3, lambda line: "more\n")), "signature", NOT_SIGNED),
-    Tampering("signature", "a bit flipped", _bytes("checkpoint", _flip(-20)), "signature", NOT_SIGNED),
+    Tampering("signature", "a byte changed", _bytes("checkpoint", _letter(-20)), "signature", NOT_SIGNED),
     Tampering("signature", "dropped", _bytes("checkpoint", lambda note: note[: note.index(b"\n\n") + 2]), "signature", "each ended by LF"),
     Tampering("signature", "another key's, which is served too", _own_key, "the log's key from elsewhere", "no key is known"),
     Tampering("signature", "another key's, under the log's name", _own_key, "signature", "not signed by"),
-    Tampering("key (vkey)", "a byte changed", _bytes("vkey", _flip(-4)), "the log's key from elsewhere", "was changed"),
+    Tampering("key (vkey)", "a byte changed", _bytes("vkey", _letter(-9)), "the log's key from elsewhere", "was changed"),
     Tampering("checkpoint", "an older one: rolled back", _older, "a checkpoint that was kept", "cannot be the beginning"),
     Tampering(
         "consistency proof",
@@ -195,7 +200,7 @@ WIRE = [
         "too short",
     ),
     Tampering("proof file", "cut", _bytes(PROOF_FILE, lambda text: text[: len(text) // 2]), "proof file", "this is none"),
-    Tampering("proof file: checkpoint", "a bit flipped", _bytes(PROOF_FILE, _flip(-20)), "proof file", NOT_SIGNED),
+    Tampering("proof file: checkpoint", "a byte of its signature changed", _bytes(PROOF_FILE, _letter(-20)), "proof file", NOT_SIGNED),
     Tampering("tile of leaves", "a bit flipped", _bytes("tile/0/", _flip(40)), TILES, LEAVES),
     Tampering("tile of leaves", "cut", _bytes("tile/0/", lambda tile: tile[:-32]), TILES, "has 8160"),
     Tampering("tile of leaves", "one hash more", _bytes("tile/0/", lambda tile: tile + tile[-32:]), TILES, "has 8224"),

@@ -19,7 +19,7 @@ COMMANDS = {  # name: its help in one line; the command is `command` in cli/<nam
     "send": "Send events from files or standard input.",
     "events": "Show the events that match, newest first.",
     "count": "Count the events that match.",
-    "evidence": "Write what a log says about a question into a file that proves it.",
+    "evidence": "Write what a log says into a file that proves it.",
     "status": "Show how a server is doing.",
     "repair": "Show what is damaged in a data directory, and make it whole.",
     "keys": "Show, make and rotate the keys that sign checkpoints.",
