@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode, b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from zipfile import ZipFile
@@ -199,3 +201,15 @@ def test_a_server_that_lies_is_found_out_before_the_file_is_given(tmp_path: Path
     paper.entries_[4] = (event.replace(b"4.50", b"9.50"), header, salt, record)
     with pytest.raises(Unproven, match="salt and event do not give the digest"):
         check(made(paper, tmp_path / "case.zip", BILLED))
+
+
+def test_a_salt_that_lends_its_last_byte_to_the_event_is_none(tmp_path: Path) -> None:
+    """Salt and event are hashed as one text: only the salt's length says where the event begins."""
+    more = next(b"%d" % at for at in range(10_000) if sha256(b"salt 0%d" % at).digest()[15:16] == b" ")
+    path = made(Paper(events(1), salt=more), tmp_path / "case.zip", complete=True)
+    members = contents(path)
+    salt = b64decode(members["matching/salts.txt"])
+    moved = {"salts.txt": b64encode(salt[:15]) + b"\n", "events.ndjson": b" " + members["matching/events.ndjson"]}
+    rewritten(path, {**members, **{f"{group}/{name}": text for group in ("matching", "range") for name, text in moved.items()}})
+    with pytest.raises(Unproven, match="a salt of 15 bytes"):
+        check(path)
