@@ -99,57 +99,6 @@ class ProvenEvent(Struct, frozen=True):
     proof: InclusionProof
 
 
-class KeptEntry(Struct, frozen=True):
-    """An entry: the event, the `header` that its leaf hashes, and in base64 the `salt` that the header's digest of the body is over."""
-
-    event: Kept
-    header: str
-    salt: str
-
-
-class Entries(Struct, frozen=True):
-    """Entries that match, newest first. `next` is the `to` of the next question; null means that there are no more.
-
-    `complete` is false when some of the range could not be read.
-    """
-
-    entries: list[KeptEntry]
-    next: int | None
-    complete: bool
-
-
-class SigningPeriod(Struct, frozen=True):
-    """A public key, and from when to when it signs; `until` is null for one that was not rotated. The times are nobody's signature."""
-
-    vkey: str
-    since: str
-    until: str | None
-
-
-class SignedTree(Struct, frozen=True):
-    """A generation of a log's tree. Its first `size` entries, from index `start` on, are those that `checkpoint` signs.
-
-    `size` is 0 where entries that were signed are lost. `witnessed` is the newest checkpoint with all cosignatures that are asked for.
-    `keys` are those that ever signed under `origin`, newest first.
-    """
-
-    generation: int
-    origin: str
-    start: int
-    size: int
-    checkpoint: str | None
-    witnessed: str | None
-    keys: list[SigningPeriod]
-
-
-class LogTrees(Struct, frozen=True):
-    """A log's `size`, and its trees, oldest first."""
-
-    log: str
-    size: int
-    trees: list[SignedTree]
-
-
 class Health(Struct, frozen=True):
     """`up`: the process answers."""
 

@@ -14,17 +14,16 @@ from indelible.http.answers import (
     Batch,
     ConsistencyProof,
     Count,
-    Entries,
     Events,
     Health,
     InclusionProof,
     Kept,
     Logs,
-    LogTrees,
     ProvenEvent,
     Ready,
     ServerStatus,
 )
+from indelible.http.evidence import Entries, LogTrees
 from indelible.http.problems import MEDIA_TYPE, Problem
 from indelible.http.proofs import FORMS
 from indelible.model.event import Event
