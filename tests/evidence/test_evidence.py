@@ -152,7 +152,8 @@ def test_events_of_a_tree_that_ended_before_they_were_signed_are_shown_and_count
     path = made(paper, tmp_path / "case.zip", ("source", "billing"), complete=complete)
     report = check(path)
     assert (report.proven, report.unproven) == (11, 2)
-    assert "under no checkpoint" in contents(path)["report.html"].decode()
+    page = contents(path)["report.html"].decode()
+    assert page.count("<td>under no checkpoint</td>") == 2 and "Not proven are 2 entries under no checkpoint." in page
 
 
 def test_conflicts_damage_and_new_trees_in_the_range_are_named(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ Examples:
 @flags.server(patience=30)
 @click.option("--log", metavar="NAME", help="The log that is asked; without it, `default`.")
 @click.option("--id", "ids", multiple=True, metavar="ID", help="The event with this id. More than once: any of them.")
-@click.option("--filter", "filters", multiple=True, metavar="NAME=VALUE", help="The events that match. More than once: all of them.")
+@click.option("--filter", "filters", multiple=True, metavar="NAME=VALUE", help="The events that match; several as below.")
 @click.option("--complete", is_flag=True, help="Add every entry of the range: then no other entry in it can match unseen.")
 @click.option("--from", "first", type=click.IntRange(0), default=0, show_default=True, metavar="INDEX", help="Entries from this one on.")
 @click.option("--to", "last", type=click.IntRange(0), metavar="INDEX", help="Entries below this one.  [default: all]")

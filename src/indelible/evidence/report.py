@@ -37,17 +37,17 @@ class _Touch(Struct):
 
 def first_line(case: Case) -> str:
     """What the file proves and what it does not."""
-    events = "the one event" if case.matching == 1 else f"the {case.matching:,} events"
+    events = "the one event below is" if case.matching == 1 else f"the {case.matching:,} events below are"
+    held = f"that {events}, byte for byte, in the log {case.log!r} as its signed checkpoint has it, and " if case.matching else ""
     others = (
         f"that no other entry from {case.first} up to, not including, {case.last} matches"
         if case.complete
         else "nothing about other events: others may match"
     )
-    held = (
-        f"that {events} below are in the log {case.log!r}, byte for byte, as its signed checkpoint has them, and " if case.matching else ""
-    )
+    signed = sum(len(part) for _, part in case.parts())
+    but = "" if signed == case.last - case.first else f" Not proven are {case.last - case.first - signed:,} entries under no checkpoint."
     return (
-        f"Proves {held}{others}. "
+        f"Proves {held}{others}.{but} "
         "Does not prove that what the events say is true, that clocks were right, or that everything that happened was sent to the log."
     )
 
