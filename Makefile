@@ -34,7 +34,7 @@ test: $(DEV) ## all that CI runs: lint, format, types, tests (TESTS="tests/http 
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
-	.venv/bin/python -m pytest $(TESTS)
+	.venv/bin/python -m pytest -n auto $(TESTS)
 	@echo "make test took $$(( $$(date +%s) - $(START) )) s"
 
 torture: $(DEV) ## kill it at every point, cut its power, fail its disk (ROUNDS=300, MINUTES=10; SEED= repeats a run)

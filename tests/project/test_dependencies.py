@@ -15,7 +15,12 @@ from project_files import ROOT, SOURCE, read, tracked
 
 PROJECT = tomllib.loads(read("pyproject.toml"))
 LIGHT = ("client", "demo", "model", "tree", "errors.py")  # what the base install must be able to import
-TOOLS = {"flit_core": "pyproject.toml", "mypy": "Makefile", "ruff": "Makefile"}  # never imported: where each is named instead
+TOOLS = {
+    "flit_core": "pyproject.toml",
+    "mypy": "Makefile",
+    "ruff": "Makefile",
+    "pytest_xdist": "Makefile",
+}  # never imported: where each is named instead
 
 
 class Row(NamedTuple):

@@ -95,6 +95,10 @@ def opened(data: Path, trees: Trees, seen: Seen | None = None, files: Files | No
     except BaseException:
         publisher.close()
         raise
+    for log in trees.trees if seen is not None else ():
+        latest = publisher.latest(log)  # shown from here on, also if the process was killed before it could show it
+        if seen is not None and latest and latest.checkpoint.size != seen.newest.get(latest.checkpoint.origin):
+            seen(latest)
     return publisher
 
 

@@ -129,7 +129,7 @@ def test_what_cannot_be_true_stops_the_start_and_shows_nothing_of_a_key(tmp_path
     spoil(tmp_path / SIGNING / "keys.json")
     with pytest.raises(error, match=word) as raised:
         open_signing(Quick(), tmp_path, None, MOMENT)
-    assert secret.rpartition("+")[2] not in str(raised.value)
+    assert secret.split("+", 4)[4] not in str(raised.value)
 
 
 def test_keys_that_are_gone_are_not_made_again_where_something_was_signed(tmp_path: Path) -> None:
