@@ -15,12 +15,8 @@ from project_files import ROOT, SOURCE, read, tracked
 
 PROJECT = tomllib.loads(read("pyproject.toml"))
 LIGHT = ("client", "demo", "model", "tree", "errors.py")  # what the base install must be able to import
-TOOLS = {
-    "flit_core": "pyproject.toml",
-    "mypy": "Makefile",
-    "ruff": "Makefile",
-    "pytest_xdist": "Makefile",
-}  # never imported: where each is named instead
+TOOLS = {"flit_core": "pyproject.toml", "mypy": "Makefile", "ruff": "Makefile", "pytest_xdist": "pyproject.toml"}
+"""Never imported: where each is named instead."""
 
 
 class Row(NamedTuple):
@@ -57,8 +53,8 @@ def imported(files: Iterable[Path], own: set[str]) -> dict[str, str]:
 
 
 def explained(page: str) -> dict[str, Row]:
-    rows = re.findall(r"^\|`(\w+)`\|([^|]*)\|", page, re.MULTILINE)
-    return {name: Row(through[1] if (through := re.search(r"through `(\w+)`", text)) else None) for name, text in rows}
+    rows = re.findall(r"^\|`([\w-]+)`\|([^|]*)\|", page, re.MULTILINE)
+    return {name.replace("-", "_"): Row(through[1] if (through := re.search(r"through `(\w+)`", text)) else None) for name, text in rows}
 
 
 def problems(declared: set[str], imports: dict[str, str], rows: dict[str, Row]) -> list[str]:
@@ -80,7 +76,7 @@ def test_declared_imported_and_explained_are_the_same_set() -> None:
     imports = imported(SOURCE.rglob("*.py"), own={"indelible"})
     checks = python_files("tests", "bench", "tools")
     imports |= imported(checks, own={path.stem for path in checks} | {"indelible", "bench", "tests"})
-    imports |= {name: place for name, place in TOOLS.items() if name in read(place)}
+    imports |= {name: place for name, place in TOOLS.items() if name.replace("_xdist", "-xdist") in read(place)}
     assert problems(BASE | SERVER | CHECKS | PEERS | FUZZ, imports, explained(read("docs/dependencies.md"))) == []
 
 
