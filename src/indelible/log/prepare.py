@@ -153,7 +153,7 @@ def replayed(frames: Sequence[Frame]) -> list[Prepared]:
     prepared = []
     for frame, start, stop in zip(frames, starts, starts[1:], strict=False):
         leaves = made.leaves[start:stop]
-        if sha256(b"".join(leaves)).digest() != frame.leaves or frame.text.count(b"\n") != frame.count:
+        if sha256(b"".join(leaves)).digest() != frame.leaves or (len(frames) > 1 and frame.text.count(b"\n") != frame.count):
             raise Forged(frame.log)
         prepared.append(Prepared(frame, lines[start:stop], sources[start:stop], made.ids[start:stop], leaves))
     return prepared

@@ -7,7 +7,7 @@ from itertools import repeat
 from typing import NamedTuple
 
 from indelible.errors import Damaged, JournalFailed
-from indelible.journal.port import Frame, Journal, Placed, Position
+from indelible.journal.port import Frame, Journal, Place, Placed, Position
 from indelible.log.duplicates import Duplicates, Sent, Settled, conflict_of
 from indelible.log.generations import Generation, Trail
 from indelible.log.heard import Heard
@@ -83,6 +83,14 @@ class Recorder:
     def held(self, log: str, start: int, stop: int) -> Held:
         """Where the entries [start, stop) of `log` stand in the journal; there is at least one, and it has them all."""
         return self._places.held(log, start, stop)
+
+    def first(self, position: Position) -> int:
+        """The index that the first entry of the frame at `position` has, or would have."""
+        return self._places.first(position)
+
+    def after(self, position: Position) -> Place | None:
+        """The place of the frame behind the one that holds `position`; None behind the last that was folded."""
+        return self._places.after(position)
 
     @property
     def complete(self) -> bool:

@@ -152,7 +152,7 @@ class _Hasty:
 
     def receive(self, buffer: Any) -> int:
         self._hurry()
-        return self._inner.recv_into(buffer)
+        return int(self._inner.recv_into(buffer))
 
     def makefile(self, mode: str) -> io.BufferedReader:
         return io.BufferedReader(_Stream(self))
