@@ -93,7 +93,9 @@ def fsck_text(position: int, errors: int, finished: int | None) -> str:
     lines = [
         *_family("fsck_position", "gauge", "Events that the slow look at the journal has come to in its round.", [("", position)]),
         *_family("fsck_errors", "gauge", "Places where it found another thing than was written.", [("", errors)]),
-        *_family("fsck_finished_seconds", "gauge", "When its last round ended, in seconds since 1970.", [("", finished)] if finished else ()),
+        *_family(
+            "fsck_finished_seconds", "gauge", "When its last round ended, in seconds since 1970.", [("", finished)] if finished else ()
+        ),
     ]
     return "\n".join(lines) + "\n"
 

@@ -113,6 +113,7 @@ class _Bounded(Connection):
 
     def _once(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str], timeout: float) -> Answer:
         http: Any = self._http  # its socket is not the one that it thinks
+        response = None
         try:
             if http.sock is None:
                 http.timeout = timeout
@@ -130,6 +131,8 @@ class _Bounded(Connection):
             if len(text) > most:
                 raise Broken(f"the answer to {target[:200]} has more than the {most:,} bytes that it can have")
         except BaseException:
+            if response is not None:
+                response.close()
             http.close()  # half an exchange lies on it
             raise
         kind = response.getheader("Content-Type", "").partition(";")[0].strip().lower()
@@ -142,6 +145,8 @@ class _Hasty:
     def __init__(self, inner: Any) -> None:
         self._inner = inner
         self._end = 0.0
+        self._reading = 0  # answers that are not at their end; http.client closes a socket before that and reads on
+        self._closed = False
 
     def begin(self, timeout: float) -> None:
         self._end = time.monotonic() + timeout
@@ -155,10 +160,19 @@ class _Hasty:
         return int(self._inner.recv_into(buffer))
 
     def makefile(self, mode: str) -> io.BufferedReader:
+        self._reading += 1
         return io.BufferedReader(_Stream(self))
 
+    def done(self) -> None:
+        """One answer less is read."""
+        self._reading -= 1
+        if self._closed and not self._reading:
+            self._inner.close()
+
     def close(self) -> None:
-        self._inner.close()
+        self._closed = True
+        if not self._reading:
+            self._inner.close()
 
     def _hurry(self) -> None:
         left = self._end - time.monotonic()
@@ -175,6 +189,11 @@ class _Stream(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def close(self) -> None:
+        if not self.closed:
+            self._socket.done()
+        super().close()
 
     def readinto(self, buffer: Any) -> int:
         return self._socket.receive(buffer)
