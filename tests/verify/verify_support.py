@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import threading
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,15 +13,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from trails import LOGS, SIZE, Quick, trail
+from trails import LOGS, MOMENT, SIZE, Quick
 
 from indelible.cli.main import run
+from indelible.formats.lines import Lines
 from indelible.journal.file import open_file_journal
+from indelible.log.prepare import Terms, prepare
 from indelible.log.proofs import Proofs
 from indelible.log.publisher import Publisher
 from indelible.log.recorder import Recorder
 from indelible.model.entry import Origin, headers
-from indelible.model.event import Event
+from indelible.model.event import Event, Limits
 from indelible.signing.directory import open_signing
 from indelible.tree.checkpoint import Checkpoint, sign_checkpoint
 from indelible.tree.keys import SigningKey
@@ -155,6 +156,11 @@ class Verify:
 
 def sign(data: Path) -> None:
     """A checkpoint of each log as it stands, of a service that was started on the directory and stopped again."""
+    life(data, [([], True)])
+
+
+def life(data: Path, groups: Sequence[tuple[Sequence[bytes], bool]]) -> None:
+    """A service's from start to stop: events of each group, a frame each in the log `default`, and then perhaps a checkpoint."""
 
     async def main() -> None:
         journal = open_file_journal(data, file_size=SIZE, files=Quick())
@@ -164,22 +170,16 @@ def sign(data: Path) -> None:
         publisher = Publisher(proofs, signing.ledger, signing.identity, LOGS, lambda: 1_700_000_000)
         try:
             recorder.replay(then=publisher.start)
-            await publisher.tick()
+            for lines, signs in groups:
+                for line in lines:
+                    await recorder.record(await prepare(Lines(line + b"\n", [line], False), Terms("default", MOMENT + 99, Limits())))
+                if signs:
+                    await publisher.tick()
         finally:
             publisher.close()
             await journal.close()
 
     asyncio.run(main())
-
-
-def signed_trail(data: Path, frames: int = 34) -> None:
-    """Two logs over at least five files, each under two checkpoints: of half of the entries and of all."""
-    trail(data, frames // 2 if frames > 40 else frames)
-    sign(data)
-
-
-def b64(data: bytes) -> str:
-    return b64encode(data).decode()
 
 
 Change = Callable[[dict[str, Any]], None]

@@ -38,6 +38,7 @@ class Audit:
         self._name = name
         self._place = place
         self._due = {origin: deque(sorted(each)) for origin, each in told.items()}
+        self._end: Place | None = None  # where the folded frames end
         self._fits: dict[str, int] = {}  # by origin, the largest size that was as it was told
         self._trees: dict[str, tuple[str, Generation]] = {}  # by origin, of what was folded
 
@@ -47,6 +48,7 @@ class Audit:
             log = run[0].frame.log
             for part in ((placed,) for placed in run) if self._is_due(log, run) else (run,):
                 self._recorder.fold(part)
+                self._end = part[-1].next
                 yield from self._compared(log)
         yield from self._missing()
 
@@ -75,14 +77,15 @@ class Audit:
             yield Finding(f"{which} under the root {told.where}; they begin in {self._place(place)}")
 
     def _missing(self) -> Iterator[Finding]:
+        journal = f"the journal, which ends in {self._place(self._end)}," if self._end else "the journal"
         for origin, due in self._due.items():
             if not due:
                 continue
             told = due[-1]
             if origin not in self._trees:
-                yield Finding(f"{told.size} entries of {origin} stand under the root {told.where}, and the journal has none of them")
+                yield Finding(f"{told.size} entries of {origin} stand under the root {told.where}, and {journal} has none of them")
                 continue
             log, generation = self._trees[origin]
             later = [each for each in self._recorder.generations(log) if each.number > generation.number]
-            lost = f"{told.size} entries of {origin} stand under the root {told.where}, and the journal has {generation.tree.size} of them"
+            lost = f"{told.size} entries of {origin} stand under the root {told.where}, and {journal} has {generation.tree.size} of them"
             yield Finding(f"{lost}: entry {later[0].start} says that the others are lost" if later else lost, bool(later))

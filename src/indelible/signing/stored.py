@@ -33,13 +33,14 @@ def read_stored(directory: Path) -> AllStored:
     lines = (directory / NAME).read_bytes().split(b"\n")[:-1]
     roots: dict[tuple[str, int], Stored] = {}
     torn: list[str] = []
+    whole = False
     for number, line in enumerate(lines, 1):
         found = decoded(line)
         if found is None:
             torn.append(f"line {number} does not hold its checksum")
             continue
         problems += torn
-        torn = []
+        torn, whole = [], True
         for note in found:
             try:
                 checkpoint = parse_checkpoint(parse_note(note).text)
@@ -51,4 +52,4 @@ def read_stored(directory: Path) -> AllStored:
             if first.checkpoint != checkpoint:
                 problems.append(f"lines {first.line} and {number}: two roots of {checkpoint.origin} for {checkpoint.size} entries")
             notes.append(stored)
-    return AllStored(notes, problems if notes else [*problems, *torn] or ["not one line of it is whole"])
+    return AllStored(notes, problems if whole else ["not one line of it is whole"])
