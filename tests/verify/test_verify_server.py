@@ -200,7 +200,10 @@ def test_a_policy_asks_for_witnesses(verify: Verify, tmp_path: Path) -> None:
         note = parse_note(FILES["checkpoint"])
         log.files["checkpoint"] = bytes(note.joined([witness.sign(note.text)]))
         assert verify(log.url, "--policy", str(policy)) == 0
-        assert verify(log.url, "--policy", str(policy), "--key", VKEY) == 64
+        policy.write_text(f"witness w {witness.public.vkey}\nquorum w\n")
+        assert verify(log.url, "--policy", str(policy)) == 65
+        assert "the policy names no log" in verify.said
+        assert verify(log.url, "--policy", str(policy), "--key", VKEY) == 0
         assert verify(log.url, "--key", witness.public.vkey) == 64
         assert verify(log.url, "--key", "nonsense") == 64
 

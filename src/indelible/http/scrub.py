@@ -82,11 +82,11 @@ class Scrub:
                 yield self._reader.damaged(place, str(error)).detail
             else:
                 return
-            place = self._recorder.after(place.position)
+            place = self._recorder.places.after(place.position)
 
     def _frame(self, placed: Placed, tile: _Tile) -> Iterator[str]:
         start, stop = placed.place.position, placed.next.position
-        index, pause = self._recorder.first(start), len(placed.frame.text) / max(self.rate, 1) / max(placed.frame.count, 1)
+        index, pause = self._recorder.places.first(start), len(placed.frame.text) / max(self.rate, 1) / max(placed.frame.count, 1)
         for leaves in reread(placed, self._recorder.refusals(start, stop)):
             if wrong := tile.take(index, leaves):
                 yield self._reader.damaged(placed.place, wrong).detail

@@ -61,12 +61,15 @@ def by_own_keys(note: bytes, keys: Collection[Key]) -> Accepted:
 
 
 def trust(keys: Sequence[str], policy: bytes | None) -> Trust:
-    """What `--key` and `--policy` say. Raises BadParameter for a key that is none, Malformed for a policy that is none."""
-    if keys and policy is not None:
-        raise BadParameter("give keys or a policy: a policy names the log's key too")
-    if policy is not None:
-        return Trust(parse_policy(policy))
-    return Trust(Policy(tuple(Party(_log_key(text), None) for text in keys), {}, {}, NONE) if keys else None)
+    """What `--key` and `--policy` say; with both, the keys are logs' beside those of the policy.
+
+    Raises BadParameter for a key that is none, Malformed for a policy that is none.
+    """
+    given = [Party(_log_key(text), None) for text in keys]
+    if policy is None:
+        return Trust(Policy(tuple(given), {}, {}, NONE) if given else None)
+    parsed = parse_policy(policy)
+    return Trust(parsed._replace(logs=(*parsed.logs, *given)))
 
 
 def _log_key(text: str) -> NoteKey | MLDSA44Key:
