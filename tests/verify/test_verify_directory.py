@@ -16,6 +16,7 @@ from verify_support import Verify, life, sign
 from indelible.formats.lines import Lines
 from indelible.journal.directory import take_lock
 from indelible.journal.frame import encode, opening, seed
+from indelible.journal.port import Frame
 from indelible.journal.scan import Tape
 from indelible.log.prepare import Terms, framed, prepare, replayed
 from indelible.model.event import Limits
@@ -121,6 +122,69 @@ def test_a_history_that_was_written_anew_with_all_its_checksums_is_not_what_was_
     assert verify(str(data), *vkeys(data)) == 65
     assert "trail.example/default" in verify.said
     assert f"under the root in line 2 of {data / SIGNED}" in verify.said
+
+
+def other_events(path: Path) -> None:
+    """One file's chain made anew with other events in its last frame: as long as before, and sound if looked at alone."""
+    again(path, lambda frame, last: restated(frame, [each.replace(b"xxx", b"yyy") for each in frame.text.splitlines()]) if last else frame)
+
+
+def other_position(path: Path) -> None:
+    again(path, lambda frame, last: frame, position=1)
+
+
+def another_before_it(path: Path) -> None:
+    again(path, lambda frame, last: frame, checksum="0" * 32)
+
+
+def restated(frame: Frame, lines: list[bytes]) -> Frame:
+    """With other lines, and the leaves that belong to these."""
+    terms, text = Terms(frame.log, frame.recorded, Limits()), b"".join(each + b"\n" for each in lines)
+    made = asyncio.run(prepare(Lines(text, lines, False), terms, lambda size: frame.salts[:size]))
+    return framed(terms, text, frame.salts[: 16 * len(lines)], made.leaves, {})
+
+
+def again(path: Path, change: Callable[[Frame, bool], Frame], position: int = 0, checksum: str = "") -> None:
+    spans, parts = frames_of(path), list[bytes]()
+    prev = seed(path.name)
+    with Tape(Quick(), path) as tape:
+        for start, stop in spans:
+            found = tape.frame(start)
+            opened = ""
+            if found.position is not None:
+                assert found.after
+                after = structs.replace(found.after, checksum=checksum or found.after.checksum)
+                opened = opening(found.position + position, after)
+            frame = change(found.frame, stop == spans[-1][1])
+            head, prev = encode(frame, prev, found.safe, opened)
+            parts += [head, frame.text]
+    assert len(b"".join(parts)) == spans[-1][1]
+    overwrite(path, 0, b"".join(parts))
+
+
+CHAINED = {
+    "other events": (other_events, 1, "00000002.journal is damaged at byte ", "it does not end as 00000003.journal says"),
+    "another position": (other_position, 1, "00000002.journal is damaged at byte 0", "it begins at position "),
+    "another file before it": (another_before_it, 1, "00000001.journal is damaged at byte ", "it does not end as 00000002.journal says"),
+}
+
+
+@pytest.mark.parametrize("what", CHAINED)
+def test_a_file_that_is_sound_alone_has_to_follow_and_be_followed(what: str, data: Path, verify: Verify) -> None:
+    change, number, where, why = CHAINED[what]
+    change(files(data)[number])
+    assert verify(str(data)) == 65
+    assert where in verify.said
+    assert why in verify.said
+
+
+def test_below_the_last_known_durable_mark_nothing_may_be_missing(data: Path, verify: Verify) -> None:
+    life(data, [([line(1000 + number) for number in range(3)], False)])
+    last = files(data)[-1]
+    start, _ = frames_of(last)[0]
+    overwrite(last, start + 40, b"????")
+    assert verify(str(data)) == 65
+    assert f"{last} is damaged at byte {start}: " in verify.said
 
 
 def test_other_events_under_old_leaves_are_forged(data: Path, verify: Verify) -> None:

@@ -12,6 +12,11 @@ import pytest
 from served import Server, server
 from verify_support import Verify
 
+from indelible.errors import Malformed, Unproven
+from indelible.model import strict
+from indelible.model.entry import Origin, body_digests, headers
+from indelible.verify import entries
+
 EVENT = b'{"id":"one","type":"customer.billed",\n "source":"billing","time":"2026-11-24T00:59:59.5+01:00"}'
 BATCH = [b'{"type":"a","source":"s","data":%d}' % number for number in range(5)]
 CONFLICT = b'{"id":"one","type":"customer.billed","source":"billing"}'
@@ -103,6 +108,28 @@ def test_other_bytes_than_the_events_are_found_out(trail: Trail, files: Any, ver
     for other in (EVENT.replace(b"billing", b"billinG"), EVENT.replace(b'"id"', b' "id"'), CONFLICT):
         assert verify(receipt, "--server", trail.url, "--key", trail.vkey, "--event", files("event", other)) == 65
         assert "the event's bytes are not those that were logged" in verify.said
+
+
+def test_an_entry_that_says_something_else_than_the_event_is_told() -> None:
+    salt, body = bytes(16), b'{"id":"one","type":"t","source":"s","outcome":{"result":"success"}}'
+    (event,) = strict.outlined(body)
+    (entry,) = headers([event], ["one"], body_digests([body], salt), Origin(0, "-", "native"))
+    entries.hold(entry, salt, body)
+    for member, text, other in (
+        ("type", b'"t"', b'"u"'),
+        ("source", b'"s"', b'"z"'),
+        ("id", b'"one"', b'"two"'),
+        ("outcome", b"success", b"failure"),
+    ):
+        with pytest.raises(Unproven, match=f"another {member} than"):
+            entries.hold(entry.replace(text, other), salt, body)
+    with pytest.raises(Unproven, match="another spelling"):
+        entries.hold(entry.replace(b'"v":1,', b'"v": 1,'), salt, body)
+    with pytest.raises(Unproven, match="not those that were logged"):
+        entries.hold(entry, salt, body + b" ")
+    for no_entry in (b"", b"{}", b"[]", b"\xff", entry[:-1]):
+        with pytest.raises(Malformed):
+            entries.hold(no_entry, salt, body)
 
 
 def test_the_receipts_of_a_batch_hold_together_with_its_lines(trail: Trail, files: Any, verify: Verify) -> None:

@@ -16,6 +16,7 @@ from indelible.tree.cosignature import Witness
 from indelible.tree.keys import SigningKey
 from indelible.tree.note import parse_note
 from indelible.tree.tiles import encode_bundle
+from indelible.verify.fetch import _unpacked
 
 ENTRIES = [entry(number) for number in range(600)]
 FILES = log_files(ENTRIES)
@@ -176,6 +177,18 @@ def test_what_an_unconfirmed_key_signed_says_nothing_about_the_log_of_the_confir
     known = json.loads(verify.state.read_bytes())["logs"][ORIGIN]
     assert sorted((each["confirmed"], each["signers"]) for each in known) == [(False, [OTHER.public.vkey]), (True, [VKEY])]
     assert verify.state.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_key_from_elsewhere_confirmed_counts_against_whatever_comes_later(verify: Verify) -> None:
+    with serving_files(dict(FILES)) as log:
+        assert verify(log.url, "--key", VKEY) == 0
+        log.files = log_files(ENTRIES[:599], OTHER)
+        assert verify(log.url) == 65
+        assert "rolled back" in verify.said
+
+
+def test_of_what_is_packed_no_more_is_unpacked_than_was_asked_for() -> None:
+    assert len(_unpacked(gzip.compress(bytes(1 << 24)), 1000)) == 1001
 
 
 def test_a_memory_that_cannot_be_read_is_no_empty_one(verify: Verify) -> None:
