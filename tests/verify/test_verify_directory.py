@@ -134,7 +134,7 @@ def other_position(path: Path) -> None:
 
 
 def another_before_it(path: Path) -> None:
-    again(path, lambda frame, last: frame, checksum="0" * 32)
+    again(path, lambda frame, last: frame, before="00000009.journal")
 
 
 def restated(frame: Frame, lines: list[bytes]) -> Frame:
@@ -144,7 +144,7 @@ def restated(frame: Frame, lines: list[bytes]) -> Frame:
     return framed(terms, text, frame.salts[: 16 * len(lines)], made.leaves, {})
 
 
-def again(path: Path, change: Callable[[Frame, bool], Frame], position: int = 0, checksum: str = "") -> None:
+def again(path: Path, change: Callable[[Frame, bool], Frame], position: int = 0, before: str = "") -> None:
     spans, parts = frames_of(path), list[bytes]()
     prev = seed(path.name)
     with Tape(Quick(), path) as tape:
@@ -153,7 +153,7 @@ def again(path: Path, change: Callable[[Frame, bool], Frame], position: int = 0,
             opened = ""
             if found.position is not None:
                 assert found.after
-                after = structs.replace(found.after, checksum=checksum or found.after.checksum)
+                after = structs.replace(found.after, file=before or found.after.file)
                 opened = opening(found.position + position, after)
             frame = change(found.frame, stop == spans[-1][1])
             head, prev = encode(frame, prev, found.safe, opened)
@@ -165,7 +165,7 @@ def again(path: Path, change: Callable[[Frame, bool], Frame], position: int = 0,
 CHAINED = {
     "other events": (other_events, 1, "00000002.journal is damaged at byte ", "it does not end as 00000003.journal says"),
     "another position": (other_position, 1, "00000002.journal is damaged at byte 0", "it begins at position "),
-    "another file before it": (another_before_it, 1, "00000001.journal is damaged at byte ", "it does not end as 00000002.journal says"),
+    "another file before it": (another_before_it, 1, "00000002.journal is damaged at byte 0", "its first frame follows 00000009.journal"),
 }
 
 
@@ -181,7 +181,7 @@ def test_a_file_that_is_sound_alone_has_to_follow_and_be_followed(what: str, dat
 def test_below_the_last_known_durable_mark_nothing_may_be_missing(data: Path, verify: Verify) -> None:
     life(data, [([line(1000 + number) for number in range(3)], False)])
     last = files(data)[-1]
-    start, _ = frames_of(last)[0]
+    start, _ = frames_of(last)[1]
     overwrite(last, start + 40, b"????")
     assert verify(str(data)) == 65
     assert f"{last} is damaged at byte {start}: " in verify.said
