@@ -169,7 +169,7 @@ def compose(settings: Settings, progress: Progress) -> Service:
         publisher=publisher,
         witnesses=asked(policy, publisher, settings.witness_timeout) if policy else None,
         ack_timeout=settings.ack_timeout,
-        scrub=Scrub(recorder, journal.reader(), journal.first, settings.fsck_rate),
+        scrub=Scrub(recorder, journal, settings.fsck_rate),
     )
 
 

@@ -44,7 +44,7 @@ def looking(data: Path, *groups: list[bytes], rate: int = FAST) -> Iterator[Scru
 
     asyncio.run(grow())
     try:
-        yield Scrub(recorder, journal.reader(), journal.first, rate)
+        yield Scrub(recorder, journal, rate)
     finally:
         asyncio.run(journal.close())
 
@@ -156,6 +156,17 @@ def test_a_round_that_was_stopped_is_no_round(tmp_path: Path) -> None:
         scrub.round()
         assert (scrub.findings, scrub.finished) == (["before"], None)
         assert 0 < scrub.position < 10
+
+
+def test_an_error_of_ours_ends_a_round_and_not_the_looking(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trail(tmp_path)
+    with looking(tmp_path) as scrub:
+        monkeypatch.setattr(scrub, "round", lambda: 1 // 0)
+        scrub._stopping = Third()
+        scrub._rounds()
+    assert [(each["event"], each["error"]) for each in said(capsys)] == [("fsck-failed", "ZeroDivisionError")] * 2
 
 
 def test_nobody_looks_where_the_rate_is_0(tmp_path: Path) -> None:

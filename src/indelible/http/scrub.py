@@ -8,8 +8,8 @@ from threading import Event
 from time import time
 
 from indelible.errors import Damaged
-from indelible.http.log import say
-from indelible.journal.port import Place, Placed, Position, Reader
+from indelible.http.log import say, trace
+from indelible.journal.port import Journal, Place, Placed, Position
 from indelible.log.prepare import Forged
 from indelible.log.recorder import Recorder
 from indelible.log.reread import reread
@@ -24,14 +24,14 @@ class Scrub:
     events, and those of the tree above them.
     """
 
-    def __init__(self, recorder: Recorder, reader: Reader, first: Place, rate: int) -> None:
+    def __init__(self, recorder: Recorder, journal: Journal, rate: int) -> None:
         self.rate = rate
         self.position = 0  # events looked at in this round
         self.findings: list[str] = []  # of this round and, until it is through, of the one before
         self.finished: int | None = None  # s since 1970, when a round last came to its end
         self._recorder = recorder
-        self._reader = reader
-        self._first = first
+        self._journal = journal
+        self._reader = journal.reader()
         self._stopping = Event()
 
     async def run(self) -> None:
@@ -61,12 +61,15 @@ class Scrub:
     def _rounds(self) -> None:
         while not self._stopping.wait(PAUSE):
             if self._recorder.ready and not self._recorder.failed:
-                self.round()
+                try:
+                    self.round()
+                except Exception as error:  # of ours: the next round may do better, and nobody who writes has to know
+                    say("fsck-failed", "error", error=type(error).__name__, trace=trace(error.__traceback__))
 
     def _looked(self, stop: Position) -> Iterator[str]:
         """What is wrong up to a position. Behind a frame that does not hold it goes on with the next one."""
         tiles: dict[str, _Tile] = {}
-        place: Place | None = self._first
+        place: Place | None = self._journal.first
         while place is not None and place.position < stop and not self._stopping.is_set():
             self.position = place.position
             try:
