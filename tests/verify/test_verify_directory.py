@@ -21,6 +21,7 @@ from indelible.journal.scan import Tape
 from indelible.log.prepare import Terms, framed, prepare, replayed
 from indelible.model.event import Limits
 from indelible.signing.directory import read_identity
+from indelible.signing.ledger import encoded, read_ledger
 
 SIGNED = "signing/checkpoints"
 
@@ -281,6 +282,31 @@ def test_frames_that_were_never_known_to_be_durable_may_be_torn(data: Path, veri
     assert verify(str(data)) == 3
     assert "1 entries came after its newest checkpoint" in verify.said
     assert start
+
+
+def test_a_log_that_is_gone_with_all_its_checkpoints_is_missed(data: Path, verify: Verify) -> None:
+    keys = vkeys(data)
+    assert verify(str(data), *keys) == 0
+    kept = [note for note in read_ledger(data / "signing").notes.all() if b"/default\n" in note]
+    (data / SIGNED).write_bytes(encoded(kept))
+    assert verify(str(data), *keys[2:]) == 65
+    assert "trail.example/billing was expected here" in verify.said
+    assert verify(str(data), *keys[2:], "--forget") == 0
+    assert verify(str(data), *keys[2:]) == 0
+    verify.state.unlink()
+    assert verify(str(data), *keys) == 65
+    assert "trail.example/billing was expected here" in verify.said
+
+
+def test_where_nothing_is_signed_nothing_is_verified(tmp_path: Path, verify: Verify) -> None:
+    trail(tmp_path / "trail")
+    assert verify(str(tmp_path / "trail")) == 65
+    life(tmp_path / "trail", [([line(1000)], False)])  # it has keys now
+    assert verify(str(tmp_path / "trail")) == 65
+    assert "has signed nothing" in verify.said
+    identity = read_identity(tmp_path / "trail")
+    assert identity
+    assert verify(str(tmp_path / "trail"), "--key", identity.public("trail.example/default")[0].vkey) == 65
 
 
 def test_what_is_no_data_directory_is_said(tmp_path: Path, verify: Verify) -> None:

@@ -132,6 +132,14 @@ def test_only_what_is_new_is_fetched_unless_all_is_asked_for(verify: Verify) -> 
         assert verify(log.url, "--key", VKEY, "--all") == 65
 
 
+def test_one_log_is_not_shown_for_another_though_both_keys_are_known(verify: Verify) -> None:
+    billing = SigningKey("trail.example/v1/logs/billing", bytes(32))
+    with serving_files(log_files(ENTRIES[:9], billing)) as log:
+        assert verify(log.url, "--key", billing.public.vkey) == 0
+        assert verify(log.url, "--key", billing.public.vkey, "--key", VKEY) == 65
+        assert f"asked for {ORIGIN}, the server shows trail.example/v1/logs/billing" in verify.said
+
+
 def test_a_log_that_goes_back_or_forks_is_found_out(verify: Verify) -> None:
     forked = [*ENTRIES[:150], entry(150, "x"), *ENTRIES[151:]]
     with serving_files(log_files(ENTRIES[:300])) as log:

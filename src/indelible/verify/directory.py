@@ -50,10 +50,10 @@ def check(data: Path, terms: Terms) -> Checked:
 
     held = offline.directory(data)
     path = data / SIGNING / NAME
-    if held.identity is None:
-        raise Unproven(f"{data} has signed nothing: there is no checkpoint to hold its entries against")
     if held.stored.problems:
         raise Unproven(f"{path}: {held.stored.problems[0]}")
+    if held.identity is None or not held.stored.notes:
+        raise Unproven(f"{data} has signed nothing: there is no checkpoint to hold its entries against")
     told, newest = signed(held.stored.notes, held.identity, terms, path)
     for finding in held.audit(told).run(watched(held, terms.progress)):
         raise Unproven(finding.detail)
@@ -86,6 +86,12 @@ def signed(notes: Sequence[Stored], identity: Identity, terms: Terms, path: Path
         here = ", ".join(sorted(newest)) or "none"
         raise Unproven(f"the keys that were given are those of {', '.join(terms.trust.names)}; signed here are {here}")
     terms.match(newest)
+    known = [origin for origin in terms.memory.origins() if origin.startswith(f"{identity.origin}/")]
+    for origin in known if terms.forget else ():
+        terms.memory.forget(origin)
+    for origin in (*terms.trust.names, *(() if terms.forget else known)):
+        if origin.startswith(f"{identity.origin}/") and origin not in newest:
+            raise Unproven(f"{origin} was expected here, by a key that was given or from an earlier look, and nothing of it is signed here")
     accepted = {origin: _accepted(stored, identity, terms) for origin, stored in newest.items()}
     for origin, each in accepted.items():
         told[origin] += terms.told(each)

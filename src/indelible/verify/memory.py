@@ -50,6 +50,10 @@ class Memory:
         """What counts for a checkpoint: what keys from elsewhere confirmed, and what the same key signed. Raises Misconfigured."""
         return [each for each in self._read().get(accepted.checkpoint.origin, ()) if _counts(each, accepted)]
 
+    def origins(self) -> list[str]:
+        """The logs of which anything is known. Raises Misconfigured."""
+        return sorted(self._read())
+
     def keep(self, accepted: Accepted) -> None:
         """Remember it in place of those that counted. Raises Misconfigured."""
         now = (self._now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
