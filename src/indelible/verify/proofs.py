@@ -104,8 +104,9 @@ class _Asked:
         server = self._logs.setdefault(log, Server(url_of(self._url, log), self._terms.key, self._terms.patience))
         proof = described(server.get(f"/proof/inclusion?index={index}", ANSWER))
         accepted = self._opened(server, note_of(proof), proof.origin)
-        if proof.index != index:
-            raise Unproven(f"asked for entry {index}, the server proves entry {proof.index}")
+        self._terms.expect(log, accepted.checkpoint.origin)
+        if (proof.log, proof.index) != (log, index):
+            raise Unproven(f"asked for entry {index} of log {log}, the server proves entry {proof.index} of log {proof.log}")
         entry, salt = checked(proof, accepted)
         return Proven(entry, salt, accepted, unspliced(server.get(f"/entries/{index}", EVENT)))
 

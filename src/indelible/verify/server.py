@@ -23,7 +23,7 @@ def verify(target: str, terms: Terms) -> Verdict:
         log = Remote(server)
         accepted = terms.trust.opened(log.checkpoint(), log.keys)
         checkpoint = accepted.checkpoint
-        _is_asked_for(url, checkpoint.origin, terms.trust.names)
+        terms.expect(url.rpartition("/v1/logs/")[2].partition("/")[0], checkpoint.origin)
         terms.match([checkpoint.origin])
         told = terms.told(accepted)
         tree = signed_tree(log, checkpoint.size, checkpoint.root)
@@ -36,14 +36,6 @@ def verify(target: str, terms: Terms) -> Verdict:
     finally:
         server.close()
     return Verdict([f"{checkpoint.origin}: {_looked_at(start, checkpoint.size, told)}"], accepted.confirmed)
-
-
-def _is_asked_for(url: str, origin: str, names: list[str]) -> None:
-    """Raises Unproven for another log than the URL names, where keys of both were given: a server may show one for the other."""
-    log = url.rpartition("/v1/logs/")[2].partition("/")[0]
-    meant = [name for name in names if log in name.split("/")[-2:]]
-    if meant and origin not in meant:
-        raise Unproven(f"asked for {' or '.join(meant)}, the server shows {origin}")
 
 
 def signed_tree(log: Remote, size: int, root: bytes) -> SignedTree:

@@ -61,6 +61,12 @@ class Terms(NamedTuple):
                 raise Unproven(f"{now}, and had {each.size} under the root {each.where}: it was rolled back")
         return sorted(told)
 
+    def expect(self, log: str, origin: str) -> None:
+        """Raises Unproven if this is not the log of that name and a key of that one was given: a server may show one for the other."""
+        meant = [name for name in self.trust.names if log in name.split("/")[-2:]]
+        if meant and origin not in meant:
+            raise Unproven(f"asked for {' or '.join(meant)}, the server shows {origin}")
+
     def match(self, origins: Collection[str]) -> None:
         """Raises Unproven for a note in `before` that is of none of these logs."""
         for name, note in self.before:
