@@ -124,7 +124,8 @@ def test_the_light_rooms_import_only_light_rooms() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["cli.main", "client", "model.strict", "tree", "evidence.check", "verify.server", "verify.receipt", "verify.directory", "cli.verify"]
+    "module",
+    ["cli.main", "client", "model.strict", "tree", "evidence.check", "verify.server", "verify.receipt", "verify.directory", "cli.verify"],
 )
 def test_importing_a_light_module_loads_nothing_of_the_server(module: str) -> None:
     script = f"import sys, indelible.{module}; print(*sorted(set({SERVER_ONLY!r}) & set(sys.modules)))"

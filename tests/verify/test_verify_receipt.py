@@ -7,14 +7,20 @@ from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from served import Server, server
 from verify_support import Verify
 
+from indelible.cli.main import run
 from indelible.errors import Malformed, Unproven
 from indelible.model import strict
 from indelible.model.entry import Origin, body_digests, headers
+from indelible.tree.checkpoint import Checkpoint, sign_checkpoint
+from indelible.tree.keys import SigningKey
+from indelible.tree.merkle import Hash, leaf_hash
+from indelible.tree.tlogproof import make_proof
 from indelible.verify import entries
 
 EVENT = b'{"id":"one","type":"customer.billed",\n "source":"billing","time":"2026-11-24T00:59:59.5+01:00"}'
@@ -190,6 +196,40 @@ def test_a_proof_file_holds_with_its_entry_or_the_server_that_has_it(trail: Trai
     assert verify(path, "--entry", files("other", header.replace(b"billing", b"billinG")), "--key", trail.vkey) == 65
     assert verify(files("b", proof.replace(b"index 0", b"index 1")), "--entry", entry, "--key", trail.vkey) == 65
     assert verify(files("c", proof[:-9]), "--entry", entry, "--key", trail.vkey) == 65
+
+
+def test_an_evidence_file_holds_or_the_first_thing_that_does_not_is_named(trail: Trail, tmp_path: Path, verify: Verify) -> None:
+    case = tmp_path / "case.zip"
+    assert run(["evidence", "--url", trail.url, "--id", "one", "-o", str(case)]) == 0
+    assert verify(str(case)) == 3
+    assert "1 events of entries 0 to 7 of log default match 'id=one' and are in the log; others may match" in verify.said
+    assert verify(str(case), "--key", trail.vkey) == 0
+    assert verify(str(case), "--key", SigningKey("elsewhere.example", bytes(32)).public.vkey) == 65
+    with ZipFile(case) as zipped:
+        members = {name: zipped.read(name) for name in zipped.namelist()}
+    for name, content in members.items():
+        with ZipFile(case, "w") as zipped:
+            for each, kept in members.items():
+                zipped.writestr(each, kept[: len(kept) // 2] + b"x" + kept[len(kept) // 2 + 1 :] if each == name else kept)
+        assert verify(str(case), "--key", trail.vkey) == 65, (name, content)
+
+
+def test_what_was_kept_from_before_is_no_rollback_and_another_root_of_its_size_is_a_fork(trail: Trail, files: Any, verify: Verify) -> None:
+    old, entry = trail.service.get("/v1/proof/inclusion?index=0&size=1")[1], files("entry", b"{}")
+    key = SigningKey(old["origin"], bytes(32))
+    header = old["header"].encode()
+    files("entry", header)
+    note = sign_checkpoint(Checkpoint(old["origin"], 1, leaf_hash(header)), [key])
+    proof = files("old.tlog-proof", make_proof(0, [], note))
+    words = ("--key", trail.vkey, "--key", key.public.vkey)
+    assert verify(trail.url, *words) == 0
+    assert verify(proof, "--entry", entry, *words) == 0
+    size = json.loads(verify.state.read_bytes())["logs"][old["origin"]][0]["note"].split("\n")[1]
+    forked = sign_checkpoint(Checkpoint(old["origin"], int(size), Hash(bytes(32))), [key])
+    before = files("before", forked)
+    assert verify(files("b.tlog-proof", make_proof(0, [], forked)), "--entry", entry, *words) == 65
+    assert "forked" in verify.said
+    assert verify(trail.url, "--from", before, *words) == 65
 
 
 def test_the_real_server_and_its_directory_hold(trail: Trail, verify: Verify) -> None:

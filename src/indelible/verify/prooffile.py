@@ -23,7 +23,7 @@ def verify(target: str, terms: Terms) -> Verdict:
     server = Server(log_url(terms.server), terms.key, terms.patience) if terms.server is not None else None
     try:
         accepted = terms.trust.opened(proof.checkpoint, lambda: _own(server))
-        terms.told(accepted)
+        terms.compare(accepted)
         entry = _entry(proof, accepted, terms, server)
     finally:
         if server:

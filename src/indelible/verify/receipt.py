@@ -114,7 +114,7 @@ def _event(found: _Proven, terms: Terms) -> Verdict:
     """An event with its proof: nobody is asked but, without a key from elsewhere, the server for its own."""
     proof = described(bytes(found.proof))
     accepted = terms.trust.opened(note_of(proof), lambda: _own(terms, proof.log, proof.origin))
-    terms.told(accepted)
+    terms.compare(accepted)
     entry, salt = checked(proof, accepted)
     said = entries.header(entry)
     kept = entries.unspliced(bytes(found.event)) if found.event is not UNSET else None

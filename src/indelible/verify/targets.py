@@ -27,6 +27,7 @@ KINDS = (
     Kind("a server's URL", "server", lambda target, head: target.startswith(("http://", "https://"))),
     Kind("a data directory", "directory", lambda target, head: Path(target).is_dir()),
     Kind("a proof (.tlog-proof)", "prooffile", lambda target, head: head.startswith(HEADER.encode())),
+    Kind("an evidence file (.zip)", "evidence", lambda target, head: head.startswith(b"PK")),
     Kind("a receipt, or an event with its proof, as JSON", "receipt", lambda target, head: head.lstrip().startswith(b"{")),
 )
 

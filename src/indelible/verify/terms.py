@@ -47,19 +47,31 @@ class Terms(NamedTuple):
         Raises Malformed or Unproven for a note in `before` that the same keys did not sign.
         """
         checkpoint = accepted.checkpoint
-        told = []
-        for name, note in self.before:
-            if _origin(note) == checkpoint.origin:
-                earlier = self.trust.opened(note, lambda: [by.key for by in accepted.opened.logs])
-                told.append(Told(earlier.checkpoint.size, earlier.checkpoint.root, f"in {name}"))
         if self.forget:
             self.memory.forget(checkpoint.origin)
-        told += [seen.told for seen in self.memory.seen(accepted)]
+        told = self._known(accepted)
         for each in told:
             if each.size > checkpoint.size:
                 now = f"{checkpoint.origin} shows {checkpoint.size} entries"
                 raise Unproven(f"{now}, and had {each.size} under the root {each.where}: it was rolled back")
         return sorted(told)
+
+    def compare(self, accepted: Accepted) -> None:
+        """The same for a checkpoint that may be an old one. Raises Unproven only for another root of its own size."""
+        self._known(accepted)
+
+    def _known(self, accepted: Accepted) -> list[Told]:
+        checkpoint = accepted.checkpoint
+        told = []
+        for name, note in self.before:
+            if _origin(note) == checkpoint.origin:
+                earlier = self.trust.opened(note, lambda: [by.key for by in accepted.opened.logs])
+                told.append(Told(earlier.checkpoint.size, earlier.checkpoint.root, f"in {name}"))
+        told += [seen.told for seen in self.memory.seen(accepted)]
+        for each in told:
+            if each.size == checkpoint.size and each.root != checkpoint.root:
+                raise forked(checkpoint.origin, each)
+        return told
 
     def expect(self, log: str, origin: str) -> None:
         """Raises Unproven if this is not the log of that name and a key of that one was given: a server may show one for the other."""
