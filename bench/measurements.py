@@ -9,6 +9,7 @@ from bench.parts import alone
 from bench.proving import many, proofs
 from bench.reading import frames, reads, trail
 from bench.rows import Rows
+from bench.verifying import verifying
 from bench.writing import batches, beside, logs, singles, workers
 
 MEASUREMENTS: dict[str, Callable[[Path, int], Rows]] = {
@@ -22,5 +23,6 @@ MEASUREMENTS: dict[str, Callable[[Path, int], Rows]] = {
     "frames": frames,
     "proofs": proofs,
     "signing": many,
+    "verifying": verifying,
     "parts": alone,
 }  # a folder to use and by how much the amounts are divided → a run's rows

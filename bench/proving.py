@@ -36,7 +36,7 @@ def proofs(data: Path, scale: int) -> Rows:
             confirm(server, unsigned.acknowledged)
     with scratch(data) as folder, indelible_server(folder) as server:
         signed = send(server, 1000, 4, events)
-        _await_all(server, events)
+        await_published(server, events)
         rows = _inclusion(server, events)
         confirm(server, signed.acknowledged)
     return {
@@ -91,7 +91,7 @@ def _inclusion(server: Server, events: int) -> Rows:
     return {"inclusion proof, warm, p50": taken[PROOFS // 2], "inclusion proof, warm, p99": taken[int(0.99 * (PROOFS - 1))]}
 
 
-def _await_all(server: Server, events: int) -> None:
+def await_published(server: Server, events: int) -> None:
     """Return once a checkpoint has all events. Raises Failed."""
     deadline = monotonic() + _PATIENCE
     while _counter(server, 'indelible_log_published{log="default"}') < events:

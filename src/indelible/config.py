@@ -65,6 +65,7 @@ class Settings(Struct, frozen=True):
     idle_timeout: int
     read_only: bool
     ack_timeout: int
+    fsck_rate: int
     journal_file_size: int
     reserve: int
     origins: dict[str, str]
@@ -118,6 +119,7 @@ def compose(settings: Settings, progress: Progress) -> Service:
     Raises what `open_file_journal`, `open_snapshot` and `open_signing` do, and Misconfigured for a data directory that this process may not
     use.
     """
+    from indelible.http.scrub import Scrub
     from indelible.http.service import Service
     from indelible.http.warden import Patience
     from indelible.http.witnesses import asked, read_policy
@@ -167,6 +169,7 @@ def compose(settings: Settings, progress: Progress) -> Service:
         publisher=publisher,
         witnesses=asked(policy, publisher, settings.witness_timeout) if policy else None,
         ack_timeout=settings.ack_timeout,
+        scrub=Scrub(recorder, journal, settings.fsck_rate),
     )
 
 

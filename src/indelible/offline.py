@@ -1,11 +1,12 @@
-"""What is done to a data directory while no server uses it: repair, keys, adopt. Beside config.py the only one to name backends."""
+"""What is done to a data directory without a server: repair, keys, adopt, checks. Beside config.py the only one to name backends."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from time import time, time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,9 +19,13 @@ if TYPE_CHECKING:
     from indelible.journal.port import Frame
     from indelible.journal.rebuild import Rebuild
     from indelible.journal.survey import Survey
+    from indelible.journal.whole import Whole
+    from indelible.log.audit import Audit
     from indelible.log.recorder import Recorder
     from indelible.model.damage import Gap, Repair
     from indelible.signing.keys import Identity
+    from indelible.signing.stored import AllStored
+    from indelible.tree.checkpoint import Told
 
 
 def repair(settings: Settings, write: bool, progress: Progress, files: Files | None = None) -> Repair:
@@ -144,6 +149,49 @@ async def _adopted(settings: Settings, journal: FileJournal, recorder: Recorder,
     FileLedger(files, directory, notes).close()
     unmark(files, settings.data)
     return Adopted([f"{checkpoint.origin} {checkpoint.size}" for checkpoint, _ in taken], begun)
+
+
+class Directory(NamedTuple):
+    """A data directory to be checked: the journal, a recorder that has folded nothing of it yet, and what was signed."""
+
+    whole: Whole
+    recorder: Recorder
+    identity: Identity | None  # None: nobody has signed here
+    stored: AllStored
+
+    def name(self, log: str, generation: int) -> str:
+        """The origin of a tree."""
+        from indelible.signing.keys import origin_of
+
+        return origin_of(self.identity.origin if self.identity else "", log, generation)
+
+    def audit(self, told: Mapping[str, Sequence[Told]]) -> Audit:
+        """What folds the frames and compares; `told` is by origin."""
+        from indelible.log.audit import Audit
+
+        return Audit(self.recorder, self.whole.snapshot.reader(), self.name, self.whole.named, told)
+
+
+def directory(data: Path) -> Directory:
+    """What is in a data directory, which another process may go on using. Takes no lock and writes nothing.
+
+    Raises Misconfigured for what is none or of another version, Damaged where keys or the last journal file do not hold.
+    """
+    from indelible.journal.whole import open_whole
+    from indelible.log.recorder import Recorder
+    from indelible.signing.directory import SIGNING, read_identity
+    from indelible.signing.stored import AllStored, read_stored
+
+    try:
+        identity = read_identity(data)
+        try:
+            stored = read_stored(data / SIGNING)  # before the journal: what was signed of it is then there
+        except FileNotFoundError:
+            stored = AllStored([], ["the file is missing"] if identity else [])
+        whole = open_whole(data)
+    except OSError as error:
+        raise Misconfigured(f"{data} cannot be read: {error.strerror} ({error.filename})") from error
+    return Directory(whole, Recorder(whole.snapshot), identity, stored)
 
 
 @contextmanager

@@ -80,6 +80,13 @@ def test_people_see_how_each_witness_stands_and_its_alarms() -> None:
     ]
 
 
+def test_what_the_disk_lost_stands_out_and_is_no_success() -> None:
+    fsck = {"position": 7, "findings": ["a.journal is damaged at byte 9"], "finished": "2026-11-24T00:00:00.000000Z"}
+    shown = list(lines(status(fsck=fsck), NOW))
+    assert any(line.split() == ["WRONG", *fsck["findings"][0].split()] for line in shown)
+    assert any("7 events in this round, last through at 2026-11-24T00:00:00.000000Z, 1 findings" in line for line in shown)
+
+
 def test_what_is_not_known_yet_is_said_as_such() -> None:
     disk = {"journal": 0, "free": 10, "per_hour": None, "hours_left": None}
     shown = "\n".join(lines(status(disk=disk, fsync_p99=None, read_only=True, complete=False, damage="file is damaged"), NOW))
@@ -101,6 +108,7 @@ def test_long_lists_end_and_say_so() -> None:
     ("changed", "code"),
     [
         ({}, 0),
+        ({"fsck": {"position": 1, "findings": ["gone"], "finished": None}}, 1),
         ({"ready": {"read": "ok", "write": "disk: full"}}, 1),
         ({"ready": {"read": "replayed: not yet", "write": "ok"}}, 1),
         ({"ready": {"read": "ok", "write": "read_only: so"}, "read_only": True}, 0),

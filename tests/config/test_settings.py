@@ -94,6 +94,7 @@ EACH: dict[str, tuple[str, str, object]] = {  # as a flag or variable, as the fi
     "idle_timeout": ("3", "3", 3),
     "read_only": ("true", "true", True),
     "journal_file_size": ("1 GiB", "1073741824", 1 << 30),
+    "fsck_rate": ("0", "0", 0),
     "reserve": ("0", "0", 0),
 }
 

@@ -13,7 +13,7 @@ import pytest
 from trails import files, flip, trail
 
 from indelible.cli.main import EXITS, indelible
-from indelible.http.metrics import Metrics
+from indelible.http.metrics import Metrics, fsck_text
 from indelible.journal.port import Usage
 from indelible.log.witnessing.standing import Report
 from indelible.model.durations import Durations
@@ -107,6 +107,7 @@ def test_a_backup_is_restored_and_a_directory_moved_as_it_is_written(tmp_path: P
 def test_the_metrics_to_alert_on_are_there() -> None:
     witness = Report("w", "", None, None, "", 0, 0.0, {}, {})
     text = Metrics().text(0, True, {"default": 0}, Durations(), Usage(1, 1, 1), [witness])
+    text += fsck_text(0, 0, 1)
     for name in re.findall(r"^\|`(\w+(?:{[^}]*})?)`\|", section("What to alert on"), re.MULTILINE):
         assert re.search(rf"^{re.escape(name.rstrip('}'))}", text, re.MULTILINE), name
 

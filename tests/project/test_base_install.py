@@ -12,6 +12,12 @@ import pytest
 from project_files import ROOT
 
 import indelible
+from indelible.model.entry import Origin, headers
+from indelible.model.event import Event
+from indelible.tree.checkpoint import Checkpoint, sign_checkpoint
+from indelible.tree.keys import SigningKey
+from indelible.tree.merkle import leaf_hash
+from indelible.tree.tlogproof import make_proof
 
 SERVER_ONLY = ("httptools", "pyarrow", "starlette", "uvicorn", "uvloop", "xxhash")
 
@@ -52,3 +58,18 @@ def test_serving_without_the_server_extra_names_what_to_install(bare: Path, tmp_
     assert refused.returncode != 0
     assert "indelible[server]" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_verifying_works_without_the_server_extra_but_for_a_data_directory(bare: Path, tmp_path: Path) -> None:
+    modules = ", ".join(f"indelible.verify.{name}" for name in ("server", "receipt", "prooffile", "targets", "proofs"))
+    assert output([bare / "python", "-c", f"import {modules}"], {}) == ""
+    key = SigningKey("trail.example", bytes(32))
+    (entry,) = headers([Event("t", "s")], ["one"], ["0" * 64], Origin(0, "-", "native"))
+    note = sign_checkpoint(Checkpoint("trail.example", 1, leaf_hash(entry)), [key])
+    (tmp_path / "entry").write_bytes(entry)
+    (tmp_path / "proof").write_bytes(make_proof(0, [], note))
+    words: list[str | Path] = [bare / "indelible", "verify", "--state", tmp_path / "state", "--key", key.public.vkey]
+    assert output([*words, tmp_path / "proof", "--entry", tmp_path / "entry"], {}).endswith("verified\n")
+    refused = subprocess.run([*words, tmp_path], capture_output=True, text=True, check=False, env={})
+    assert refused.returncode == 69
+    assert "indelible[server]" in refused.stderr

@@ -28,20 +28,11 @@ RULES: dict[str, set[str]] = {
     "http": {"model", "tree", "formats", "journal.port", "store.port", "log"},
     "config": {"model", "tree", "formats", "journal", "store", "signing", "log", "http"},
     "offline": {"model", "tree", "journal", "signing", "log", "config"},
+    "verify": {"model", "tree", "client", "formats", "journal.port", "signing", "log", "evidence", "offline"},
+    "fsck": {"model", "tree", "journal", "signing", "store", "log", "config", "offline"},
     "cli": {
-        "model",
-        "tree",
-        "formats",
-        "journal.port",
-        "store.port",
-        "log",
-        "http",
-        "client",
-        "demo",
-        "evidence",
-        "config",
-        "offline",
-        "signing.keys",
+        *("model", "tree", "formats", "journal.port", "store.port", "log", "http", "client", "demo", "evidence"),
+        *("config", "offline", "signing.keys", "verify", "fsck"),
     },
     "__main__": {"cli"},
 }
@@ -132,7 +123,10 @@ def test_the_light_rooms_import_only_light_rooms() -> None:
     assert all(RULES[room] <= LIGHT for room in LIGHT)
 
 
-@pytest.mark.parametrize("module", ["cli.main", "client", "evidence.check", "model.strict", "tree"])
+@pytest.mark.parametrize(
+    "module",
+    ["cli.main", "client", "model.strict", "tree", "evidence.check", "verify.server", "verify.receipt", "verify.directory", "cli.verify"],
+)
 def test_importing_a_light_module_loads_nothing_of_the_server(module: str) -> None:
     script = f"import sys, indelible.{module}; print(*sorted(set({SERVER_ONLY!r}) & set(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=SOURCE.parent)

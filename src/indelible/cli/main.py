@@ -22,6 +22,8 @@ COMMANDS = {  # name: its help in one line; the command is `command` in cli/<nam
     "evidence": "Write what a log says into a file that proves it.",
     "status": "Show how a server is doing.",
     "repair": "Show what is damaged in a data directory, and make it whole.",
+    "verify": "Check that a log is what was signed, and continues what it was.",
+    "fsck": "Check the parts of a data directory against each other.",
     "keys": "Show, make and rotate the keys that sign checkpoints.",
     "adopt": "Let a data directory sign again that was put back from a backup.",
     "demo": "Run a shop of twelve services that sends its trail.",
@@ -30,6 +32,7 @@ COMMANDS = {  # name: its help in one line; the command is `command` in cli/<nam
 EXITS = {
     0: "done",
     1: "something went wrong inside, the server is not ready, its answer is not complete, or `demo` found a difference",
+    3: "consistent with itself, but signed by a key that nobody has confirmed: `verify` without a key from elsewhere",
     64: "a command, flag or filter that does not exist or cannot be read",
     65: "the events were refused, the data directory is damaged, or a proof does not hold",
     69: "no server answers, or the server's packages are not installed",

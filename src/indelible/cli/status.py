@@ -28,7 +28,8 @@ Examples:
 def command(url: str, patience: float, form: str | None) -> int:
     """Show how a server is doing: is it ready, how long the disk lasts, what was refused, who was heard of last, which receipts hold.
 
-    INDELIBLE_KEY is sent if it is set. Exit status 1: it is not ready for all that it is for, or what it shows is not complete.
+    INDELIBLE_KEY is sent if it is set. Exit status 1: it is not ready for all that it is for, what it shows is not complete, or the
+    journal does not hold what was written.
     """
     from msgspec.json import decode
 
@@ -43,7 +44,8 @@ def command(url: str, patience: float, form: str | None) -> int:
         for line in lines(status, datetime.now(UTC)):
             click.echo(line)
     wanted = ["read"] if status["read_only"] else ["read", "write"]
-    return 0 if status["complete"] and all(status["ready"][purpose] == "ok" for purpose in wanted) else 1
+    sound = not (status.get("fsck") and status["fsck"]["findings"])
+    return 0 if status["complete"] and sound and all(status["ready"][purpose] == "ok" for purpose in wanted) else 1
 
 
 def lines(status: dict[str, Any], now: datetime) -> Iterable[str]:
@@ -75,10 +77,18 @@ def _heads(status: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if status["damage"]:
         rows.append(("damaged", status["damage"]))
+    if status.get("fsck"):
+        rows.append(("journal read again", _scrubbed(status["fsck"])))
+        rows += [("WRONG", finding) for finding in status["fsck"]["findings"]]
     if disk:
         rows += [("journal", _size(disk["journal"])), ("disk", f"{_size(disk['free'])} free, {_lasting(disk)}")]
     sync = status["fsync_p99"]
     return [*rows, ("fsync p99", "none yet" if sync is None else f"{sync * 1000:.1f} ms")]
+
+
+def _scrubbed(fsck: dict[str, Any]) -> str:
+    through = f"last through at {fsck['finished']}" if fsck["finished"] else "not through yet"
+    return f"{fsck['position']:,} events in this round, {through}, {len(fsck['findings'])} findings"
 
 
 def _lasting(disk: dict[str, Any]) -> str:

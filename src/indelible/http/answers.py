@@ -183,11 +183,23 @@ class WitnessStatus(Struct, frozen=True):
     alarms: dict[str, str]
 
 
+class Scrubbed(Struct, frozen=True):
+    """The slow look at the journal: how far this round is, what it found (at most 20), and when the last one ended, null before the first.
+
+    `position` counts events.
+    """
+
+    position: int
+    findings: list[str]
+    finished: str | None
+
+
 class ServerStatus(Struct, frozen=True):
     """How the server is doing. `ready` says for `read` and `write` what /readyz would: `ok`, or which check fails.
 
     `position` counts the events journaled and folded. `fsync_p99` is in seconds, of the latest 1,024 syncs; null where there was none.
-    `damage` is where a server that only reads had to stop. `sources` are at most the 1,000 heard of last, newest first.
+    `damage` is where a server that only reads had to stop.
+    `fsck` is null where `fsck_rate` is 0. `sources` are at most the 1,000 heard of last, newest first.
     """
 
     version: str
@@ -198,6 +210,7 @@ class ServerStatus(Struct, frozen=True):
     damage: str | None
     position: int
     disk: Disk | None
+    fsck: Scrubbed | None
     fsync_p99: float | None
     refused: list[NotTaken]
     sources: list[LastEvent]

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from indelible.errors import BadParameter, Fault
 from indelible.http.answers import Health, Ready
 from indelible.http.checks import FOR, checks
-from indelible.http.metrics import CONTENT_TYPE, checkpoints_text
+from indelible.http.metrics import CONTENT_TYPE, checkpoints_text, fsck_text
 from indelible.http.read import parameters
 from indelible.http.service import Service
 
@@ -42,4 +42,6 @@ async def metrics(request: Request) -> Response:
     text = service.metrics.text(recorder.folded, recorder.ready and not recorder.failed, sizes, service.syncs, usage, reports)
     publisher = service.publisher
     text += checkpoints_text(publisher.signed, publisher.syncs, publisher.sizes())
+    if (scrub := service.scrub) and scrub.rate:
+        text += fsck_text(scrub.position, len(scrub.findings), scrub.finished)
     return Response(text, headers={"Content-Type": CONTENT_TYPE})

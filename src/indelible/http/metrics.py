@@ -88,6 +88,18 @@ def checkpoints_text(signed: int, syncs: int, sizes: Mapping[str, int]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def fsck_text(position: int, errors: int, finished: int | None) -> str:
+    """The same of the slow look at the journal; `finished` is in seconds since 1970, None before a round was through."""
+    lines = [
+        *_family("fsck_position", "gauge", "Events that the slow look at the journal has come to in its round.", [("", position)]),
+        *_family("fsck_errors", "gauge", "Places where it found another thing than was written.", [("", errors)]),
+        *_family(
+            "fsck_finished_seconds", "gauge", "When its last round ended, in seconds since 1970.", [("", finished)] if finished else ()
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _histogram(durations: Durations) -> Iterable[tuple[str, float]]:
     sums = list(accumulate(durations.counts))
     for bound, below in zip((*map(str, durations.buckets), "+Inf"), sums, strict=True):

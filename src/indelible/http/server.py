@@ -86,12 +86,16 @@ async def _serve(service: Service, listener: socket.socket) -> None:
         asyncio.create_task(warden.watch(server.server_state.connections)),  # type: ignore[arg-type]
         asyncio.create_task(Watch(service).run()),
     ]
+    scrubbing = asyncio.create_task(service.scrub.run()) if service.scrub else None
     publishing = asyncio.create_task(_publish(service, replay))
     publishing.add_done_callback(lambda task: fail(error) if (error := task.exception()) else None)
     await server.serve([listener])
     for watch in watches:
         watch.cancel()
     service.publisher.stop()
+    if service.scrub and scrubbing:
+        service.scrub.stop()
+        watches.append(scrubbing)
     await asyncio.wait([replay, publishing, *watches])
     service.publisher.close()
     if service.workshop:

@@ -8,6 +8,7 @@ from time import time_ns
 from indelible.http.metrics import Metrics
 from indelible.http.rate import Rate
 from indelible.http.refusals import Refusals
+from indelible.http.scrub import Scrub
 from indelible.http.warden import Patience
 from indelible.journal.port import Journal
 from indelible.log.proofs import Proofs
@@ -40,6 +41,7 @@ class Service:
     publisher: Publisher = field(kw_only=True)
     witnesses: Witnesses | None = None  # whom a policy names
     ack_timeout: float = 10  # s that a request with ack=proven or ack=witnessed waits
+    scrub: Scrub | None = None  # None: nobody reads the journal again
     metrics: Metrics = field(default_factory=Metrics)
     refusals: Refusals = field(default_factory=Refusals)
     rate: Rate = field(default_factory=Rate)

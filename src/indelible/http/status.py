@@ -12,7 +12,7 @@ from starlette.responses import Response
 from indelible import __version__
 from indelible.errors import IndelibleError
 from indelible.http import witnesses
-from indelible.http.answers import Disk, LastEvent, LogStatus, LogTree, NotTaken, ServerStatus, Void
+from indelible.http.answers import Disk, LastEvent, LogStatus, LogTree, NotTaken, Scrubbed, ServerStatus, Void
 from indelible.http.checks import FOR, failing
 from indelible.http.read import no_parameters
 from indelible.http.service import Service
@@ -39,6 +39,7 @@ def look(service: Service) -> ServerStatus:
         damage=recorder.damage.detail if recorder.damage else None,
         position=recorder.folded,
         disk=_disk(service),
+        fsck=_scrubbed(service),
         fsync_p99=service.syncs.percentile(0.99),
         refused=[NotTaken(reason, source, count) for (reason, source), count in refused],
         sources=[LastEvent(log, source, times.text(last.recorded), last.index) for (log, source), last in heard],
@@ -60,6 +61,14 @@ def _disk(service: Service) -> Disk | None:
         return None
     rate = service.rate.per_hour(monotonic(), usage.held)
     return Disk(usage.held, usage.free, round(rate) if rate is not None else None, round(usage.free / rate, 1) if rate else None)
+
+
+def _scrubbed(service: Service) -> Scrubbed | None:
+    scrub = service.scrub
+    if scrub is None or not scrub.rate:
+        return None
+    finished = None if scrub.finished is None else times.text(scrub.finished * 1_000_000)
+    return Scrubbed(scrub.position, list(scrub.findings), finished)
 
 
 def _log(name: str, size: int, generations: tuple[Generation, ...]) -> LogStatus:

@@ -50,7 +50,7 @@ def _of_frame(placed: Placed, held: Held) -> list[Entry]:
     salts = [frame.salts[SALT * at : SALT * (at + 1)] for at in places]
     together = b"".join(salts)
     origin = origin_of(frame)
-    events = strict.decoded(b"\n".join(lines) + b"\n")
+    events = strict.outlined(b"\n".join(lines) + b"\n")
     ids = names_of(events, together, frame.recorded, {row: frame.ids[at] for row, at in enumerate(places) if at in frame.ids})
     made = headers(events, ids, body_digests(lines, together), origin)
     for row, at in enumerate(places):

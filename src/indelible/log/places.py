@@ -58,6 +58,15 @@ class Places:
         at = bisect_right(self._positions, position) - 1
         return Place(Position(self._positions[at]), self._units[at], self._offsets[at])
 
+    def first(self, position: int) -> int:
+        """The index that the first entry of this frame has, or would have."""
+        return self._first[bisect_right(self._positions, position) - 1]
+
+    def after(self, position: int) -> Place | None:
+        """The place of the frame behind the one that holds the event at `position`; None behind the last."""
+        at = bisect_right(self._positions, position)
+        return Place(Position(self._positions[at]), self._units[at], self._offsets[at]) if at < len(self._positions) else None
+
     def index(self, position: int) -> int:
         """The index of the entry at `position`, or of the entry that stands for it."""
         at = bisect_left(self._dropped, position)

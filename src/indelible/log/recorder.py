@@ -44,9 +44,9 @@ class Recorder:
     def __init__(self, journal: Journal, window: Window | None = None) -> None:
         self._journal = journal
         self._trails: dict[str, Trail] = {}
-        self._places = Places()
+        self.places = Places()
         self._window = window or Window()
-        self._duplicates = Duplicates(journal.reader(), self._places)
+        self._duplicates = Duplicates(journal.reader(), self.places)
         self._next = journal.first
         self.heard = Heard()
         self.damage = journal.damage  # where the fold of a journal that is only read had to end
@@ -82,7 +82,7 @@ class Recorder:
 
     def held(self, log: str, start: int, stop: int) -> Held:
         """Where the entries [start, stop) of `log` stand in the journal; there is at least one, and it has them all."""
-        return self._places.held(log, start, stop)
+        return self.places.held(log, start, stop)
 
     @property
     def complete(self) -> bool:
@@ -91,7 +91,7 @@ class Recorder:
 
     def refusals(self, start: Position, stop: Position) -> Refusals:
         """What the fold refused in [start, stop)."""
-        return self._places.refusals(start, stop)
+        return self.places.refusals(start, stop)
 
     def replay(self, progress: Callable[[int, int], None] = lambda done, total: None, then: Callable[[], None] = lambda: None) -> None:
         """Fold what the journal holds; once, before `record`. Blocks.
@@ -174,7 +174,7 @@ class Recorder:
                 recorded = []
                 first = index = trail.size
                 for prepared, at in zip(run, placed, strict=True):
-                    self._places.add_frame(log, at.place, index)
+                    self.places.add_frame(log, at.place, index)
                     recorded.append(Recorded(prepared, index, {}))
                     index += len(prepared.ids)
                 trail.tree.extend([leaf for prepared in run for leaf in prepared.leaves])
@@ -193,7 +193,7 @@ class Recorder:
             trail.heed(prepared.lines[0], frame.recorded)
         tree = trail.tree
         first = trail.start + tree.size
-        self._places.add_frame(frame.log, placed.place, first)
+        self.places.add_frame(frame.log, placed.place, first)
         keys = self._keys(frame.log, prepared.sources, prepared.ids)
         settled: dict[int, Settled] = {}
         done = 0
@@ -225,10 +225,10 @@ class Recorder:
         if outcome is None:
             tree.extend((prepared.leaves[at],))
         elif isinstance(outcome, Settled):
-            self._places.drop(position, outcome.index)
+            self.places.drop(position, outcome.index)
             settled[at] = outcome
         else:
-            self._places.conflict(position, outcome)
+            self.places.conflict(position, outcome)
             leaf = conflict_of(sent, outcome).leaf
             settled[at] = Settled(Status.conflict, trail.size, leaf, placed.frame.recorded)
             tree.extend((leaf,))

@@ -10,7 +10,9 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.json import Encoder, encode
 
 from indelible.model import times
-from indelible.model.event import Event
+from indelible.model.event import Event, Outline
+
+Known = Event | Outline
 
 SALT = 16  # bytes of randomness an event
 _LOW_62 = (1 << 62) - 1
@@ -47,7 +49,7 @@ class Entries(Struct, frozen=True, gc=False):
     leaves: list[bytes]
 
 
-def entries(events: Sequence[Event], lines: Sequence[bytes], salts: bytes, origin: Origin, ids: Mapping[int, str] | None = None) -> Entries:
+def entries(events: Sequence[Known], lines: Sequence[bytes], salts: bytes, origin: Origin, ids: Mapping[int, str] | None = None) -> Entries:
     """The entries of `events`, whose bodies are `lines`. A pure function: a replay makes the same.
 
     `salts` are 16 bytes an event; `ids` names events by place whose id came from an Idempotency-Key.
@@ -56,7 +58,7 @@ def entries(events: Sequence[Event], lines: Sequence[bytes], salts: bytes, origi
     return Entries(names, leaves(headers(events, names, body_digests(lines, salts), origin)))
 
 
-def names_of(events: Sequence[Event], salts: bytes, recorded: int, derived: Mapping[int, str]) -> list[str]:
+def names_of(events: Sequence[Known], salts: bytes, recorded: int, derived: Mapping[int, str]) -> list[str]:
     """Each event's id: its own, or the one derived from the request's key, or one assigned from its salt."""
     given = [event.id for event in events]
     if not derived and all(map(isinstance, given, (str,) * len(given))):
@@ -90,7 +92,7 @@ def body_digests(lines: Iterable[bytes], salts: bytes) -> list[str]:
     return [sha256(salts[at : at + SALT] + line).hexdigest() for at, line in zip(range(0, len(salts), SALT), lines, strict=True)]
 
 
-def headers(events: Sequence[Event], ids: Sequence[str], digests: Sequence[str], origin: Origin) -> list[bytes]:
+def headers(events: Sequence[Known], ids: Sequence[str], digests: Sequence[str], origin: Origin) -> list[bytes]:
     """The header texts, in the member order and with the escapes of docs/format.md."""
     if not len(events) == len(ids) == len(digests):
         raise ValueError(f"{len(events)} events, {len(ids)} ids, {len(digests)} digests")
@@ -115,7 +117,7 @@ def leaves(headers: Iterable[bytes]) -> list[bytes]:
     return [sha256(b"\0" + header).digest() for header in headers]
 
 
-def _times(events: Sequence[Event]) -> Sequence[str | UnsetType]:
+def _times(events: Sequence[Known]) -> Sequence[str | UnsetType]:
     """Each `time`, canonical; UNSET for an event that claims none."""
     claimed = [event.time for event in events]
     canonical = times.canonical_batch([time for time in claimed if isinstance(time, str)])

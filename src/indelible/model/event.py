@@ -121,6 +121,22 @@ class Event(Part):
     data: Raw | UnsetType = UNSET
 
 
+class OutlinedOutcome(Struct, gc=False):
+    """Of an outcome, what a header holds."""
+
+    result: Result | None | UnsetType = UNSET
+
+
+class Outline(Struct, gc=False):
+    """Of an event that was accepted once, what its header holds. To read no more of it costs a third."""
+
+    type: str
+    source: str
+    id: Text = UNSET
+    time: Text = UNSET
+    outcome: OutlinedOutcome | None | UnsetType = UNSET
+
+
 _TWINS = {
     "type": "event event_type event_name action kind verb operation name",
     "source": "service service_name app application system component origin producer_name logger",

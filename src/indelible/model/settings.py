@@ -190,6 +190,9 @@ SETTINGS = (
         "read_only", _flag, False, "BOOL", "Only read: take no lock, write nothing under data, refuse events.", _flag_text, switch=True
     ),
     Setting("ack_timeout", _whole(1, 3600), 10, "SECONDS", "The longest wait of a request with ack=proven or ack=witnessed."),
+    Setting(
+        "fsck_rate", _size(0, 1 << 40), _MIB, "SIZE", "Of the journal, read again a second to find what the disk lost; 0: none.", size_text
+    ),
     Setting("journal_file_size", _size(_MIB, 16 * _GIB), 64 * _MIB, "SIZE", "After how much a new journal file begins.", size_text),
     Setting("reserve", _size(0, 1 << 40), 64 * _MIB, "SIZE", "Held back on the disk for what makes space when it is full.", size_text),
 )

@@ -15,11 +15,12 @@ from msgspec.json import Decoder, Encoder
 
 from indelible.errors import Fault, NotAnEvent, TooLarge
 from indelible.model import refusal, syntax, times, wording
-from indelible.model.event import DEPTH, RESERVED, Event, Limits
+from indelible.model.event import DEPTH, RESERVED, Event, Limits, Outline
 
 LISTED = 100  # bad events that a refusal describes; further ones are only counted
 _TOGETHER = 32  # lines tried at once where some are expected to be bad
 _EVENTS = Decoder(Event)
+_OUTLINES = Decoder(Outline)
 _ENCODER = Encoder()
 _FIRST, _LAST = itemgetter(0), itemgetter(-1)
 _OPEN, _CLOSE = {ord("{")}, {ord("}")}
@@ -31,6 +32,11 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # Cc
 def decoded(text: bytes) -> list[Event]:
     """Events that were accepted once, from their lines. Trusting: no limit and no test that may change takes part."""
     return _EVENTS.decode_lines(text)
+
+
+def outlined(text: bytes) -> list[Outline]:
+    """The same, of which only what a header holds is decoded."""
+    return _OUTLINES.decode_lines(text)
 
 
 def decode(text: bytes, lines: list[bytes], limits: Limits, listed: int = LISTED) -> list[Event]:

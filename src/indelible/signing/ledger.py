@@ -188,7 +188,7 @@ def read_ledger(directory: Path) -> Read:
     notes, problem = Notes(), ""
     raw = (directory / NAME).read_bytes()
     lines = raw.split(b"\n")
-    whole = [_decoded(line) for line in lines[:-1]]
+    whole = [decoded(line) for line in lines[:-1]]
     for number, found in enumerate(whole, 1):
         if found is None:
             problem = problem or (f"line {number} does not hold its checksum" if any(each is not None for each in whole[number:]) else "")
@@ -229,7 +229,7 @@ def encoded(notes: Iterable[bytes]) -> bytes:
     return b'%b%b%b"}\n' % (text, _SEAL, xxh3_128_hexdigest(text).encode())
 
 
-def _decoded(line: bytes) -> list[bytes] | None:
+def decoded(line: bytes) -> list[bytes] | None:
     """The notes in a line, without its LF; None if it is not whole."""
     try:
         found = _DECODER.decode(line)

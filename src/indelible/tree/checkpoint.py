@@ -26,6 +26,14 @@ class Checkpoint(NamedTuple):
         return "".join(f"{line}\n" for line in lines)
 
 
+class Told(NamedTuple):
+    """That a tree had this root at this size. `where` goes on after "the root …": a file and its line, or when it was shown."""
+
+    size: int
+    root: bytes
+    where: str
+
+
 class Opened(NamedTuple):
     """A checkpoint that was verified: `logs` signed it as its log, `witnesses` cosigned it. `note` holds all lines, known or not."""
 

@@ -1,0 +1,45 @@
+"""`indelible fsck`: what is in a data directory, and where its parts do not fit each other."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from indelible import config
+from indelible.cli.config import flags_of
+from indelible.model.settings import BY_NAME
+
+_WRONG = 65
+
+EXAMPLES = """
+\b
+Examples:
+  indelible fsck --data /srv/trail
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@flags_of([BY_NAME["data"]])
+def command(**given: Any) -> int:
+    """Check a data directory: journal, rows, tree, checkpoints and keys against each other.
+
+    Changes nothing, and may run beside the server: what that adds meanwhile is not looked at. Exit status 65: something is wrong; each
+    finding stands with what helps. Whether a signature is the right one's, `indelible verify` says.
+    """
+    from indelible.fsck import fsck
+
+    report = fsck(config.load(given, os.environ).data, _progress)
+    for line in report.looked:
+        click.echo(line)
+    for wrong in report.wrong:
+        click.echo(f"wrong: {wrong.detail}; {wrong.help}")
+    click.echo(f"{len(report.wrong)} things are wrong" if report.wrong else "nothing is wrong")
+    return _WRONG if report.wrong else 0
+
+
+def _progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r{done >> 20} of {total >> 20} MiB read\x1b[K\r", nl=False, err=True)

@@ -1,0 +1,169 @@
+"""`indelible fsck`: each part of a data directory against the others, all findings at once, each with what helps."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from served import server
+from trails import HARMLESS, LOSSES, Harm, contents, files, flip, frames_of, harm_two, line, mend, overwrite, trail
+from verify_support import life, sign
+
+from indelible.cli.main import run
+from indelible.config import load
+from indelible.fsck import Report, fsck
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    data = tmp_path / "trail"
+    trail(data)
+    sign(data)
+    return data
+
+
+def details(report: Report) -> str:
+    return "\n".join(f"{wrong.detail}; {wrong.help}" for wrong in report.wrong)
+
+
+def test_a_sound_directory_has_nothing_wrong_and_is_left_as_it_is(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    life(data, [([line(3), line(3).replace(b"xxx", b"yyy")], True)])
+    before = contents(data)
+    capsys.readouterr()
+    assert run(["fsck", "--data", str(data)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "journal: 37 frames with 71 events are whole, in logs billing, default",
+        "keys: 1 of trail.example, private and public halves belong together",
+        "checkpoints: 3 of 2 trees",
+        "tree: billing 36 entries, default 35 entries",
+        "rows: none are loaded",
+        "nothing is wrong",
+    ]
+    assert contents(data) == before
+
+
+@pytest.mark.parametrize("harm", [*LOSSES, *HARMLESS], ids=lambda harm: harm.__name__)
+def test_each_damage_of_the_journal_is_a_finding_with_the_command_that_helps(
+    harm: Harm, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    harm(data)
+    before = contents(data)
+    assert run(["fsck", "--data", str(data)]) == 65
+    said = capsys.readouterr().out
+    assert f"wrong: {data}" in said or "wrong: tree: " in said
+    assert "things are wrong" in said
+    assert contents(data) == before
+
+
+def test_all_damages_are_found_not_only_the_first(data: Path) -> None:
+    harm_two(data)
+    (data / "signing/keys.json").chmod(0o644)
+    report = fsck(data)
+    paths = [str(path) for path in files(data)]
+    assert sum(any(wrong.detail.startswith(path) for path in paths) for wrong in report.wrong) >= 2
+    assert f"`indelible repair --data {data}`" in details(report)
+    assert "`chmod 600 " in details(report)
+
+
+def test_checkpoints_that_nobody_here_signed_are_found(data: Path) -> None:
+    other = data.parent / "other"
+    trail(other)
+    sign(other)
+    shutil.copy(other / "signing/checkpoints", data / "signing/checkpoints")
+    report = fsck(data)
+    assert "not signed by" in details(report) or "has not signed" in details(report)
+    assert f"`indelible adopt --data {data}`" in details(report)
+
+
+def test_missing_keys_and_checkpoints_are_found(data: Path) -> None:
+    (data / "signing/checkpoints").unlink()
+    assert "the file is missing" in details(fsck(data))
+    (data / "signing/keys.json").write_bytes(b"{}")
+    assert "keys: " in details(fsck(data))
+
+
+def test_a_tree_that_is_shorter_than_was_signed_is_found(data: Path) -> None:
+    last = files(data)[-1]
+    start, _ = frames_of(last)[-1]
+    overwrite(last, start, bytes(last.stat().st_size - start))
+    report = fsck(data)
+    assert "stand under the root in line 2 of" in details(report)
+    assert [wrong.help for wrong in report.wrong] == ["keep the directory as it is and put a backup back beside it"]
+
+
+def test_what_a_repair_has_declared_lost_is_told_and_is_nothing_wrong(data: Path) -> None:
+    flip(data)
+    mend(data)
+    report = fsck(data)
+    assert report.wrong == []
+    assert any("says that the others are lost" in line for line in report.looked)
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of a directory whose server had loaded rows, and ran on."""
+    folder = tmp_path_factory.mktemp("rows")
+    with server(folder / "live") as service:
+        for first in range(0, 6000, 3000):
+            service.post([line(number) for number in range(first, first + 3000)])
+            service.post([line(first), line(first).replace(b"xxx", b"yyy")])
+            assert service.get("/v1/count")[1]["complete"]
+        assert fsck(folder / "live").wrong == []
+        shutil.copytree(folder / "live", folder / "copy")
+    return folder / "copy"
+
+
+def swapped(column: str) -> Callable[[Path], None]:
+    """Two values of a column in each other's place, in a file that is whole."""
+
+    def change(path: Path) -> None:
+        with pa.OSFile(str(path)) as file:
+            batch = pa.ipc.open_file(file).get_batch(0)
+        at = batch.schema.get_field_index(column)
+        values = batch.column(at).to_pylist()
+        other = next(row for row, value in enumerate(values) if value != values[0])
+        values[0], values[other] = values[other], values[0]
+        kind = batch.schema.field(at).type
+        columns = [*batch.columns]
+        columns[at] = pa.array(values, pa.string()).dictionary_encode() if pa.types.is_dictionary(kind) else pa.array(values, kind)
+        made = pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, made.schema) as writer:
+            writer.write_batch(made)
+
+    return change
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def shortened(path: Path) -> None:
+    with pa.OSFile(str(path)) as file:
+        batch = pa.ipc.open_file(file).get_batch(0).slice(1)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
+        writer.write_batch(batch)
+
+
+ROWS = {**{name: swapped(name) for name in ("index", "id", "source", "offset")}, "cut": cut, "a row less": shortened}
+
+
+@pytest.mark.parametrize("what", ROWS)
+def test_rows_that_are_not_the_journals_are_found(what: str, loaded: Path, tmp_path: Path) -> None:
+    data = tmp_path / "trail"
+    shutil.copytree(loaded, data)
+    report = fsck(data)
+    assert report.wrong == []
+    assert any(line.startswith("rows: 6,0") for line in report.looked)
+    victim = sorted((data / "tail").glob("*.arrow"))[0]
+    ROWS[what](victim)
+    (wrong,) = fsck(data).wrong
+    assert wrong.detail.startswith(f"rows: {victim}: ")
+    assert wrong.help == "start the server again: it loads them anew from the journal"
+
+
+def test_what_is_no_data_directory_is_said(tmp_path: Path) -> None:
+    assert run(["fsck", "--data", str(tmp_path / "nothing")]) == 78
+    assert load({}, {}).fsck_rate == 1 << 20
