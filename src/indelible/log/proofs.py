@@ -18,6 +18,7 @@ from indelible.tree.merkle import WIDTH, Hash, leaf_hash, root_over
 from indelible.tree.tiles import ENTRIES, Tile, encode_bundle
 
 TILES = 1024  # closed tiles of leaves that are kept: 8 KiB each
+BUNDLES = 32  # closed tiles of entries that are kept, some 100 KiB each: a proof needs a tile's leaves, then one entry of it
 
 _Key = tuple[str, int, int]  # log, generation, number of the tile
 
@@ -41,6 +42,7 @@ class Proofs:
         self._recorder = recorder
         self._reader = reader
         self._tiles: OrderedDict[_Key, bytes] = OrderedDict()
+        self._bundles: OrderedDict[_Key, list[Entry]] = OrderedDict()
 
     def generations(self, log: str) -> tuple[Generation, ...]:
         """The trees of `log`, oldest first."""
@@ -73,8 +75,10 @@ class Proofs:
     async def entries(self, log: str, generation: Generation, span: range) -> list[Entry]:
         """These entries of one tile, whose headers hash to what the tree has. Raises Damaged."""
         asked = self._asked(log, generation, span)
-        found = await asyncio.to_thread(headers_of, self._reader, asked.held)
-        self._confirm(asked, found)
+        found = self._bundles.get(asked.key) if len(asked.span) == WIDTH else None
+        if found is None:
+            found = await asyncio.to_thread(headers_of, self._reader, asked.held)
+            self._confirm(asked, found)
         return found[span.start - asked.span.start : span.stop - asked.span.start]
 
     async def _with_leaves(self, log: str, generation: Generation, path: Iterable[range]) -> proofs.Hashes:
@@ -118,8 +122,11 @@ class Proofs:
             raise Damaged(f"{what} are not those that stood there when they were folded")
         if closed:
             self._tiles[asked.key] = b"".join(leaves)
+            self._bundles[asked.key] = entries
             while len(self._tiles) > TILES:
                 self._tiles.popitem(last=False)
+            while len(self._bundles) > BUNDLES:
+                self._bundles.popitem(last=False)
 
 
 def _is_closed(generation: Generation, span: range) -> bool:
