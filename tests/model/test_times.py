@@ -51,9 +51,19 @@ def test_a_batch_is_what_its_times_are_one_by_one(batch: list[str]) -> None:
     assert times.canonical_batch(batch) == (None if None in each else each)
 
 
+@given(st.lists(st.one_of(LOOKALIKES, MOMENTS.map(lambda moment: moment.isoformat(timespec="microseconds") + "Z")), max_size=8))
+@example(["2026-11-23t09:30:00.000000Z", "2026-11-23T09:30:00.000000z"])
+@example(["2026-11-23T09:30:00.0+00:00", "2026-11-23T09:30:00.000000Z"])  # both of 27 characters
+@example(["2026-11-23T09:30:00Z", "2026-11-23T09:30:00.0000000000000Z"])  # 27 on the average
+def test_times_that_were_accepted_once_become_the_same_again(batch: list[str]) -> None:
+    accepted = [text for text in batch if instant(text)]
+    assert times.accepted_batch(accepted) == times.canonical_batch(accepted)
+
+
 def test_a_batch_of_canonical_times_comes_back_as_it_is() -> None:
     batch = [f"2026-11-23T09:30:00.{place:06}Z" for place in range(100)]
     assert times.canonical_batch(batch) is batch
+    assert times.accepted_batch(batch) is batch
     assert times.canonical_batch([]) == []
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Sequence
+from itertools import repeat
 
 GENERATION = 1 << 20  # journaled events, duplicates among them; the window is the current and the previous generation
 KEY = (1 << 60) - 1  # a key's bits: the largest number for which CPython takes 32 bytes and not 48
@@ -36,12 +38,15 @@ class Window:
     def take(self, keys: Sequence[int], position: int) -> bool:
         """Remember `keys`, the first journaled at `position`, and say so; if one is known, or stands there twice, remember none."""
         now = self._now
-        fresh = dict.fromkeys(keys[:_CHUNK], now.chunk_at(position))
-        for at in range(_CHUNK, len(keys), _CHUNK):
-            fresh.update(dict.fromkeys(keys[at : at + _CHUNK], position + at))
-        if len(fresh) != len(keys) or not (now.chunks.keys().isdisjoint(keys) and self._before.chunks.keys().isdisjoint(keys)):
+        if not self._before.chunks.keys().isdisjoint(keys):
             return False
-        now.chunks.update(fresh)
+        chunks, held, chunk = now.chunks, len(now.chunks), now.chunk_at(position)
+        for at in range(0, len(keys), _CHUNK):
+            deque(map(chunks.setdefault, keys[at : at + _CHUNK], repeat(position + at if at else chunk)), 0)
+        if len(chunks) - held < len(keys):
+            while len(chunks) > held:
+                chunks.popitem()  # the newest is the last
+            return False
         now.keys.extend(array("Q", keys))
         return True
 

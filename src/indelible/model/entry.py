@@ -120,7 +120,7 @@ def leaves(headers: Iterable[bytes]) -> list[bytes]:
 def _times(events: Sequence[Known]) -> Sequence[str | UnsetType]:
     """Each `time`, canonical; UNSET for an event that claims none."""
     claimed = [event.time for event in events]
-    canonical = times.canonical_batch([time for time in claimed if isinstance(time, str)])
+    canonical = times.accepted_batch([time for time in claimed if isinstance(time, str)])
     if canonical is None:
         raise ValueError("a time that the door should have refused")
     if len(canonical) == len(claimed):

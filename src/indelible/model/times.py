@@ -59,6 +59,14 @@ def canonical_batch(times: list[str]) -> list[str] | None:
         return None
 
 
+def accepted_batch(times: list[str]) -> list[str] | None:
+    """The same for times that `canonical` took once: a third of the cost, for an accepted text of this shape can only be canonical."""
+    joined, count = "".join(times), len(times)
+    if len(joined) == 27 * count and joined[10::27] == "T" * count and joined[26::27] == "Z" * count and set(map(len, times)) == {27}:
+        return times
+    return canonical_batch(times)
+
+
 def micros(canonical: str) -> int:
     """Microseconds since 1970 of a canonical time."""
     return (datetime.fromisoformat(canonical[:26]) - _EPOCH) // _MICROSECOND

@@ -86,7 +86,7 @@ def columns(slice: Slice) -> Columns:
 def _add_times(found: Columns, slice: Slice) -> None:
     """`time` is the event's own, cut to microseconds, else `recorded`."""
     claimed = [event.time for event in slice.events]
-    canonical = times.canonical_batch([time for time in claimed if isinstance(time, str)])
+    canonical = times.accepted_batch([time for time in claimed if isinstance(time, str)])
     if canonical is None:
         raise ValueError("a time in the journal that the door should have refused")
     texts: list[str] | list[str | None] = canonical
