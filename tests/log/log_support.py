@@ -63,7 +63,7 @@ async def prepared(lines: Sequence[bytes], log: str = "default", recorded: int =
 
 def state(recorder: Recorder, logs: Sequence[str]) -> tuple[object, ...]:
     """All that two recorders of one journal must agree on, but for what they said."""
-    heads = [(log, recorder.size(log), recorder.root(log)) for log in logs]
+    heads = [(log, recorder.size(log), recorder.head(log).root) for log in logs]
     return heads, recorder.folded, recorder.refusals(Position(0), recorder.folded)
 
 

@@ -67,7 +67,7 @@ def test_each_loss_begins_a_tree_with_its_event_and_indices_go_on(drawn: list[St
             assert recorder.size(log) == len(leaves)
             bounds = [*(each.start for each in found), len(leaves)]
             assert [each.tree.root() for each in found] == [root(leaves[start:stop]) for start, stop in pairwise(bounds)]
-            assert recorder.root(log) == found[-1].tree.root()
+            assert recorder.head(log).root == found[-1].tree.root()
         again = opened(journal, generation)
         assert state(again, LOGS) == state(recorder, LOGS)
         assert again.told == recorder.told

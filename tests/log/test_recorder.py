@@ -125,7 +125,7 @@ def test_whatever_comes_is_settled_as_a_list_and_a_dict_settle_it_live_and_repla
             expected += map(model.record, run)
             assert [said(each) for each in await recorder.record_all(run)] == expected[-len(run) :]
         for log, leaves in model.leaves.items():
-            assert (recorder.size(log), recorder.root(log)) == (len(leaves), root(leaves))
+            assert (recorder.size(log), recorder.head(log).root) == (len(leaves), root(leaves))
         assert recorder.folded == model.position
         again = opened(journal, generation)
         assert state(again, ("default", "eu")) == state(recorder, ("default", "eu"))

@@ -91,7 +91,7 @@ def test_whatever_is_done_to_the_files_nothing_is_shown_that_was_not_written(who
         read.replay()
         for log in ("billing", "default"):
             leaves = [each.leaf for each in receipts if each.log == log]
-            assert read.root(log) == root(leaves[: read.size(log)])
+            assert read.head(log).root == root(leaves[: read.size(log)])
         look = mend(data, write=False)
         assert contents(data) == before
         shutil.copytree(data, data.with_name("copy"))

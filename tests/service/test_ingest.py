@@ -306,7 +306,7 @@ def test_the_leaf_on_a_receipt_is_the_hash_of_the_documented_header(tmp_path: Pa
             f'"writer":"-","dialect":"native","body":"{digest}"}}'
         )
         assert b64decode(receipt["leaf"]) == sha256(b"\0" + header.encode()).digest()
-        assert web.service.recorder.root("default") == b64decode(receipt["leaf"])
+        assert web.service.recorder.head("default").root == b64decode(receipt["leaf"])
 
     with_service(tmp_path, work)
 

@@ -38,6 +38,11 @@ def root_of_many(size: int) -> bytes:
     return by_definition(MANY[:size])
 
 
+@cache
+def root_of_many_at(tile: int) -> bytes:
+    return by_definition(MANY[WIDTH * tile : WIDTH * (tile + 1)])
+
+
 def grown(*batches: list[bytes]) -> Tree:
     tree = Tree()
     for batch in batches:
@@ -83,6 +88,27 @@ def test_however_leaves_are_split_into_batches_the_root_is_that_of_the_definitio
     size, cuts = split
     tree = grown(*(MANY[start:stop] for start, stop in zip([0, *cuts], [*cuts, size], strict=True)))
     assert (tree.size, tree.root()) == (size, root_of_many(size))
+
+
+@given(st.lists(st.tuples(st.integers(0, 900), st.integers(0, 4), st.booleans()), max_size=8))
+def test_hashing_that_was_put_off_changes_no_hash(steps: list[tuple[int, int, bool]]) -> None:
+    tree = Tree()
+    for more, tiles, ask in steps:
+        tree.defer(MANY[tree.size : tree.size + more])
+        full = tree.size // WIDTH
+        tree.close(tiles)
+        if ask:
+            assert tree.hashes(1, 0, full) == [root_of_many_at(tile) for tile in range(full)]
+            assert tree.hashes(0, full * WIDTH, tree.size) == MANY[full * WIDTH : tree.size]
+        tree.defer(MANY[tree.size : tree.size + 300])
+        assert tree.root() == grown(MANY[: tree.size]).root()
+        assert not tree.close()
+
+
+def test_tiles_are_closed_as_many_as_were_asked_for() -> None:
+    tree = Tree()
+    tree.defer(MANY[:1100])
+    assert [tree.close(0), tree.close(1), tree.close(2), tree.close(1), tree.close(1)] == [True, True, True, False, False]
 
 
 def test_one_leaf_at_a_time_gives_the_root_of_the_definition_at_every_size() -> None:

@@ -24,6 +24,7 @@ from indelible.model.receipt import State
 KEY_CHARACTERS = 256  # of an Idempotency-Key
 _SEEN = 1 << 20  # bytes of a body in which the senders of refused events are looked up
 _LARGE = 64 << 10  # bytes above which preparing is worth another process
+_MANY = 2000  # receipts that take longer to write than others may wait
 _PACKED = 1 << 10  # bytes, a thousand times as many inflated, above which inflating would keep the event loop from others
 ANSWER_HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 
@@ -84,6 +85,8 @@ class Ingest:
         recorded = await service.recorder.record(prepared)
         if prepared.refused:
             service.refusals.events(prepared.faults, prepared.refused, _sent(body, asked, service.limits))
+        if len(prepared.ids) > _MANY:
+            await asyncio.sleep(0)  # small requests that became durable with it first
         counts = receipts.counts(recorded)
         metrics.recorded(*counts, prepared.refused, len(prepared.frame.text), perf_counter() - begun)
         state = await reached(service, recorded, asked.ack)

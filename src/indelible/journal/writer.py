@@ -17,11 +17,14 @@ from indelible.journal.recovery import Chain, Span
 from indelible.journal.reserve import Reserve
 from indelible.journal.spare import Spare
 
+_LARGE = 64 << 10  # bytes that are not copied only to be written with others
+
 
 class _Group(NamedTuple):
-    """Frames as they will stand in the current file: their bytes, where each stands, and the last one's checksum."""
+    """Frames as they will stand in the current file: their bytes in pieces, where each stands, and the last one's checksum."""
 
-    data: bytes
+    pieces: list[bytes]
+    size: int
     placed: list[Placed]
     checksum: str
 
@@ -53,7 +56,7 @@ class Writer:
             if not self._padded:
                 self._pad()
             group = self._encode(frames)
-            if self._offset and self._offset + len(group.data) > self._size:
+            if self._offset and self._offset + group.size > self._size:
                 self._rotate()
                 group = self._encode(frames)
             self._put(group)
@@ -82,15 +85,18 @@ class Writer:
             placed.append(Placed(place, text, frame, after))
             parts += (line, frame.text)
             place = after
-        return _Group(b"".join(parts), placed, checksum)
+        return _Group(_pieces(parts), offset - self._offset, placed, checksum)
 
     def _put(self, group: _Group) -> None:
         try:
-            write_all(self._files, self._fd, group.data, self._offset)
+            offset = self._offset
+            for piece in group.pieces:
+                write_all(self._files, self._fd, piece, offset)
+                offset += len(piece)
         except OSError as error:
             if error.errno not in FULL:
                 raise
-            self._undo(len(group.data))
+            self._undo(group.size)
             raise _full(error, self._directory) from error
         self._files.fdatasync(self._fd)
         self._position, _, self._offset = self.end = group.placed[-1].next
@@ -137,6 +143,16 @@ class Writer:
         self._number, self._fd, self._offset, self._prev = self._number + 1, fd, 0, seed(path.name)
         with self.lock:
             self.spans.append(Span(self._number, self._position))
+
+
+def _pieces(parts: list[bytes]) -> list[bytes]:
+    """`parts` in order: a large one alone, as it is, and the small ones between them joined."""
+    pieces: list[bytes] = []
+    start = 0
+    for at in [at for at, part in enumerate(parts) if len(part) >= _LARGE]:
+        pieces += (b"".join(parts[start:at]), parts[at])
+        start = at + 1
+    return [piece for piece in (*pieces, b"".join(parts[start:])) if piece]
 
 
 def _full(error: OSError, directory: Path) -> JournalFull:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from itertools import repeat
 from typing import NamedTuple
@@ -20,8 +21,10 @@ from indelible.model.damage import Head
 from indelible.model.entry import SALT
 from indelible.model.receipt import Status
 from indelible.store.port import Refusals
+from indelible.tree.merkle import Tree
 
 _BY_THE_SERVICE = [SOURCE]
+_TILES = 4  # half a millisecond
 
 
 class Recorded(NamedTuple):
@@ -67,10 +70,6 @@ class Recorder:
     def size(self, log: str) -> int:
         """How many entries `log` has."""
         return self._trails[log].size if log in self._trails else 0
-
-    def root(self, log: str) -> bytes:
-        """The RFC 6962 root of the current generation of `log` as it stands."""
-        return self.head(log).root
 
     def head(self, log: str) -> Head:
         """The last index of `log`, and its current generation as it stands."""
@@ -122,6 +121,7 @@ class Recorder:
                 self.fold((placed,))
         else:
             self._fold_all(prepared, run)
+            self._trails[run[-1].frame.log].tree.close()
 
     async def record(self, prepared: Prepared) -> Recorded:
         """Journal a prepared frame, and fold it once it is durable.
@@ -141,11 +141,14 @@ class Recorder:
         self._refuse_if_failed()
         try:
             self._catch_up(placed[0])
-            return self._fold_all(run, placed)
+            recorded = self._fold_all(run, placed)
         except Exception as error:  # half a fold is no state to go on from: the next start folds the frame whole
             failure = JournalFailed(f"what is durable could not be put in order: {error}")
             self._fail(failure)
             raise failure from error
+        for log in {prepared.frame.log for prepared in run}:
+            asyncio.get_running_loop().call_soon(self._close_tiles, self._trails[log].tree)
+        return recorded
 
     def _refuse_if_failed(self) -> None:
         if self.failed:
@@ -156,6 +159,11 @@ class Recorder:
             self.failed = True
             self.on_failure(error)
 
+    def _close_tiles(self, tree: Tree) -> None:
+        """A few in each turn of the event loop: nobody's receipt waits for them."""
+        if tree.close(_TILES):
+            asyncio.get_running_loop().call_soon(self._close_tiles, tree)
+
     def _catch_up(self, placed: Placed) -> None:
         """Fold the frames before `placed` that became durable while nobody waited for them any more."""
         if placed.place.position > self.folded:
@@ -165,8 +173,7 @@ class Recorder:
     def _fold_all(self, run: Sequence[Prepared], placed: Sequence[Placed]) -> list[Recorded]:
         """As `_fold` for each. Small frames of one log without a known id, the usual ones, are taken with one look."""
         log, position = run[0].frame.log, placed[0].place.position
-        usual = len(run) > 1 and position == self.folded
-        if usual and all(prepared.frame.log == log and prepared.sources != _BY_THE_SERVICE for prepared in run):
+        if len(run) > 1 and position == self.folded and all(each.frame.log == log and each.sources != _BY_THE_SERVICE for each in run):
             sources = [source for prepared in run for source in prepared.sources]
             keys = self._keys(log, sources, [id for prepared in run for id in prepared.ids])
             if len(keys) <= self._window.room(position) and self._window.take(keys, position):
@@ -177,7 +184,7 @@ class Recorder:
                     self.places.add_frame(log, at.place, index)
                     recorded.append(Recorded(prepared, index, {}))
                     index += len(prepared.ids)
-                trail.tree.extend([leaf for prepared in run for leaf in prepared.leaves])
+                trail.tree.defer([leaf for prepared in run for leaf in prepared.leaves])
                 self._next = placed[-1].next
                 self.heard.note(log, sources, run[-1].frame.recorded, first, {})
                 return recorded
@@ -200,7 +207,7 @@ class Recorder:
         while done < len(keys):
             stop = min(len(keys), done + self._window.room(position + done))
             if self._window.take(keys[done:stop], position + done):
-                tree.extend(prepared.leaves[done:stop])
+                tree.defer(prepared.leaves[done:stop])
             else:
                 for at in range(done, stop):
                     self._fold_one(prepared, placed, at, keys[at], trail, settled)
@@ -214,7 +221,7 @@ class Recorder:
         tree = trail.tree
         position = placed.place.position + at
         if self._window.take((key,), position):
-            tree.extend((prepared.leaves[at],))
+            tree.defer((prepared.leaves[at],))
             return
         sent = _sent(prepared, placed.frame, at)
         body = sent.digest()
@@ -223,7 +230,7 @@ class Recorder:
             outcome = self._duplicates.settle(sent, self._window.all_places(key))
         self._window.take_again(key, body, position)
         if outcome is None:
-            tree.extend((prepared.leaves[at],))
+            tree.defer((prepared.leaves[at],))
         elif isinstance(outcome, Settled):
             self.places.drop(position, outcome.index)
             settled[at] = outcome
@@ -231,7 +238,7 @@ class Recorder:
             self.places.conflict(position, outcome)
             leaf = conflict_of(sent, outcome).leaf
             settled[at] = Settled(Status.conflict, trail.size, leaf, placed.frame.recorded)
-            tree.extend((leaf,))
+            tree.defer((leaf,))
 
     def _keys(self, log: str, sources: Sequence[str], ids: Sequence[str]) -> list[int]:
         """A key for each event. The hash is seeded anew in each process: nobody can make keys collide."""

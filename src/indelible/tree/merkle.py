@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
+from threading import Lock
 from typing import NewType
 
 Hash = NewType("Hash", bytes)
@@ -31,24 +32,36 @@ class Tree:
     level L: for every 256^(L+1) leaves. That is 0.3 bytes of memory a leaf, and all that tiles and proofs cannot get from rows.
     """
 
-    __slots__ = ("_levels", "_open", "size")
+    __slots__ = ("_closing", "_levels", "_open", "size")
 
     def __init__(self) -> None:
         self.size = 0
-        self._open: list[bytes] = []  # the leaves of the open tile
+        self._open: list[bytes] = []  # the leaves of the open tile, and those of tiles that `close` has not come to
+        self._closing = Lock()
         self._levels: list[list[bytes]] = []  # level 1 and up
 
     def extend(self, leaves: Sequence[bytes]) -> None:
         """Add leaf hashes, 32 bytes each. Costs one hash a leaf (0.3–0.4 µs), and next to nothing else in large batches."""
+        self.defer(leaves)
+        self.close()
+
+    def defer(self, leaves: Sequence[bytes]) -> None:
+        """As `extend`, but leave the hashing to calls of `close`; whoever asks for a hash before has to wait for it."""
         self.size += len(leaves)
         self._open += leaves
-        if len(self._open) >= WIDTH:
-            full = len(self._open) // WIDTH * WIDTH
-            self._rise(_tops(self._open[:full]))
-            del self._open[:full]
+
+    def close(self, tiles: int | None = None) -> bool:
+        """Hash full tiles, at most `tiles` of them; returns whether more are left. From any thread."""
+        with self._closing:
+            full = len(self._open) // WIDTH
+            if closing := min(full, full if tiles is None else tiles):
+                self._rise(_tops(self._open[: closing * WIDTH]))
+                del self._open[: closing * WIDTH]
+            return full > closing
 
     def root(self) -> Hash:
-        """The root of the tree as it stands. Costs at most WIDTH hashes for each level."""
+        """The root of the tree as it stands. Costs at most WIDTH hashes for each level, once all full tiles are closed."""
+        self.close()
         edge: list[bytes] = []
         for level in (self._open, *self._levels):
             nodes = level[len(level) // WIDTH * WIDTH :] + edge
@@ -60,6 +73,7 @@ class Tree:
 
         Raises IndexError for what is not there, or not kept.
         """
+        self.close()
         kept: list[bytes] = []
         if level == 0:
             gone = self.size - len(self._open)
