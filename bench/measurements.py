@@ -10,7 +10,7 @@ from bench.proving import many, proofs
 from bench.reading import frames, reads, trail
 from bench.rows import Rows
 from bench.verifying import verifying
-from bench.writing import batches, beside, logs, singles, workers
+from bench.writing import batches, beside, hostile, logs, singles, workers
 
 MEASUREMENTS: dict[str, Callable[[Path, int], Rows]] = {
     "trail": trail,
@@ -19,6 +19,7 @@ MEASUREMENTS: dict[str, Callable[[Path, int], Rows]] = {
     "logs": logs,
     "singles": singles,
     "beside": beside,
+    "hostile": hostile,
     "reads": reads,
     "frames": frames,
     "proofs": proofs,

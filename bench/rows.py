@@ -33,6 +33,8 @@ SINGLES = "singles × 64"
 TWO = ", workers = 2"
 SHORT = ", the short way"
 UNSIGNED = "batches of 1,000 × 4, nothing signed"
+ALONE = "singles × 16, p99"
+ATTACKED = "singles × 16, p99, beside hostile clients"
 NO_READER = "batches of 1,000 × 4, nobody reads"
 
 ROWS = (
@@ -59,6 +61,9 @@ ROWS = (
     Row("singles × 64 beside batches of 10,000" + TWO, RATE),
     Row("singles, p99, beside batches of 10,000" + TWO, "ms", 15),
     Row("batches of 10,000 × 1 beside singles" + TWO, RATE),
+    Row(ALONE, "ms"),
+    Row(ATTACKED, "ms"),
+    Row("… of what it is alone", "times", 2),
     Row(NO_READER, RATE),
     Row("batches of 1,000 × 4, a read a second", RATE, None, NO_READER),
     Row("… lost to the reader", "%", 20),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.client import Failed
 from bench.events import log_name
 from bench.generator import Sending, confirm, send
 from bench.load import Result, Shape
-from bench.rows import BATCHES, SHORT, SINGLES, TWO, Rows
-from bench.server import indelible_server, offered
+from bench.rows import ALONE, ATTACKED, BATCHES, SHORT, SINGLES, TWO, Rows
+from bench.server import Server, indelible_server, offered
 
 _FAR = 500_000_000  # a number that no other generator of a run comes to
 _EVENTS = 400_000_000  # more than any server takes before it is told to stop
@@ -71,6 +74,35 @@ def beside(data: Path, scale: int) -> Rows:
         rows[f"singles, p99, beside batches of 10,000{how}"] = small.p99
         rows[f"batches of 10,000 × 1 beside singles{how}"] = result.rate
     return rows
+
+
+def hostile(data: Path, scale: int) -> Rows:
+    """Single events of sixteen well-behaved clients, alone and beside all that bench/attack.py does."""
+    p99 = {}
+    for how in (ALONE, ATTACKED):
+        with scratch(data) as folder, indelible_server(folder) as server, attacked(server, how is ATTACKED):
+            result = send(server, 1, 16, 40_000 // scale)
+            confirm(server, result.acknowledged)
+        p99[how] = result.p99
+    return {**p99, "… of what it is alone": p99[ATTACKED] / p99[ALONE]}
+
+
+@contextmanager
+def attacked(server: Server, really: bool) -> Iterator[None]:
+    """Hostile clients at work while the block lasts, and gone when it ends."""
+    if not really:
+        yield
+        return
+    command = [sys.executable, "-m", "bench.attack", "--port", str(server.port), "--seconds", "120"]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE) as process:
+        try:
+            if not process.stdout or not process.stdout.readline():
+                raise Failed("the hostile clients did not come")
+            yield
+            if process.poll() is not None:
+                raise Failed("the hostile clients went away too early")
+        finally:
+            process.kill()
 
 
 def logs(data: Path, scale: int) -> Rows:

@@ -84,6 +84,7 @@ def test_every_measured_name_is_a_row(monkeypatch: pytest.MonkeyPatch, tmp_path:
         monkeypatch.setattr(module, "Sending", Idle)
         monkeypatch.setattr(module, "indelible_server", Idle)
     monkeypatch.setattr(writing, "offered", lambda flag: True)
+    monkeypatch.setattr(writing, "attacked", Idle)
     monkeypatch.setattr(reading, "_warm", lambda *_: {})
     monkeypatch.setattr(reading, "_read_meanwhile", lambda *_: (result, [1.0]))
     monkeypatch.setattr(parts, "discarding_server", Idle)
