@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from indelible.errors import Damaged, JournalFailed, JournalFull, NotFound, Unproven
@@ -56,6 +57,7 @@ class Publisher:
         self._reading = reading
         self._trees: dict[str, list[Shown]] = {}  # by log, a tree for each generation
         self._failed = False
+        self._thread = ThreadPoolExecutor(1, "ledger")  # of its own: questions take the others for seconds
         self._stopping = asyncio.Event()
 
     def start(self) -> None:
@@ -137,6 +139,7 @@ class Publisher:
 
     def close(self) -> None:
         """Let go of the ledger, once `run` has ended."""
+        self._thread.shutdown()
         self._ledger.close()
 
     async def tick(self) -> None:
@@ -158,7 +161,7 @@ class Publisher:
         if not notes:
             return
         try:
-            await asyncio.to_thread(self._ledger.append, notes)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._ledger.append, notes)
         except JournalFull:
             for shown, checkpoint, note in cosigned:
                 shown.cosign(checkpoint.size, parse_note(note).signatures)
