@@ -18,6 +18,10 @@ from indelible.evidence.check import check
 from indelible.model import times
 from indelible.tree.cosignature import Witness
 from indelible.tree.policy import parse_policy
+from indelible.verify.evidence import verify
+from indelible.verify.memory import Memory
+from indelible.verify.terms import Terms
+from indelible.verify.trust import trust
 
 BILLED = ("type", "customer.billed")
 
@@ -156,8 +160,31 @@ def test_events_of_a_tree_that_ended_before_they_were_signed_are_shown_and_count
     assert page.count("<td>under no checkpoint</td>") == 2 and "Not proven are 2 entries under no checkpoint." in page
 
 
+def test_a_whole_range_says_of_how_many_entries_nothing_shows_that_they_are_the_logs(tmp_path: Path) -> None:
+    """Whoever leaves a tree out that had ended may write what he likes in its place: no line may then speak of all entries."""
+    paper = Paper(events(9), [GENERATION, *events(4)], published=[0, 5])
+    path = made(paper, tmp_path / "case.zip", ("actor.id", "0"), complete=True)
+    said = "\n".join(verify(str(path), Terms(trust((), None), Memory(tmp_path / "state"))).lines)
+    assert "every entry that a checkpoint signs is in it" in said and "9 entries of the range stand under no checkpoint" in said
+    page = contents(path)["report.html"].decode()
+    assert "no other entry from 0 up to, not including, 14 matches that a checkpoint signs" in page
+    whole = made(Paper(events(9)), tmp_path / "case.zip", ("actor.id", "0"), complete=True)
+    assert (
+        "every entry is in it, so no other of them matches"
+        in verify(str(whole), Terms(trust((), None), Memory(tmp_path / "state"))).lines[0]
+    )
+
+
+@pytest.mark.parametrize(("first", "word"), [(GENERATION.replace(b"8", b"7"), "begins at index 8"), (events(1)[0], "this is none")])
+def test_a_later_tree_begins_where_its_first_entry_says(first: bytes, word: str, tmp_path: Path) -> None:
+    path = made(Paper(events(9), [first, *events(4)]), tmp_path / "case.zip", ("actor.id", "0"), complete=True)
+    with pytest.raises(Unproven, match=f"entry 9.*{word}|entry 9, with which"):
+        check(path)
+    check(made(Paper(events(9), [first, *events(4)]), tmp_path / "case.zip", ("actor.id", "1"), first=10))  # it is not in the range
+
+
 def test_conflicts_damage_and_new_trees_in_the_range_are_named(tmp_path: Path) -> None:
-    paper = Paper([*events(4), CONFLICT], [GENERATION, *events(2)])
+    paper = Paper([*events(4), CONFLICT], [GENERATION.replace(b"8", b"4"), *events(2)])
     path = made(paper, tmp_path / "case.zip", ("id", "e-1"), complete=True)
     assert check(path).case.touching == 2
     page = contents(path)["report.html"].decode()
