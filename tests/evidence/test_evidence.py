@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
 from base64 import b64decode, b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_BZIP2, ZIP_LZMA, ZipFile
 
 import pytest
 from paper import KEY, MOMENT, OLD_KEY, ORIGIN, WITNESS, Paper, contents, events, made, rewritten
 
-from indelible.errors import NotFound, TooLarge, Unproven
+from indelible.errors import Malformed, NotFound, TooLarge, Unproven
 from indelible.evidence import gather as gathering
 from indelible.evidence.check import check
 from indelible.model import times
@@ -240,4 +241,48 @@ def test_a_salt_that_lends_its_last_byte_to_the_event_is_none(tmp_path: Path) ->
     moved = {"salts.txt": b64encode(salt[:15]) + b"\n", "events.ndjson": b" " + members["matching/events.ndjson"]}
     rewritten(path, {**members, **{f"{group}/{name}": text for group in ("matching", "range") for name, text in moved.items()}})
     with pytest.raises(Unproven, match="a salt of 15 bytes"):
+        check(path)
+
+
+@pytest.mark.parametrize("packing", [ZIP_LZMA, ZIP_BZIP2])
+def test_members_are_packed_as_they_are_written_and_not_otherwise(packing: int, tmp_path: Path) -> None:
+    path = made(Paper(events(9)), tmp_path / "case.zip", BILLED)
+    members = contents(path)
+    with ZipFile(path, "w", packing) as zipped:
+        for name, content in members.items():
+            zipped.writestr(name, content)
+    with pytest.raises(Malformed, match="packed in another way"):
+        check(path)
+
+
+def test_a_member_that_only_some_programs_see_is_found_out(tmp_path: Path) -> None:
+    """Programs that read a zip file from its beginning know nothing of the list at its end."""
+    path = made(Paper(events(9)), tmp_path / "case.zip", BILLED)
+    whole = path.read_bytes()
+    hidden = io.BytesIO()
+    with ZipFile(hidden, "w") as zipped:
+        zipped.writestr("report.html", b"<p>nothing of the kind</p>")
+        at = zipped.start_dir
+    with ZipFile(path) as zipped:
+        start = zipped.start_dir
+    member, offset = hidden.getvalue()[:at], whole.rindex(b"PK\5\6") + 16
+    later = (start + len(member)).to_bytes(4, "little")
+    for changed in (
+        member + whole,  # before all others
+        whole[:start] + member + whole[start:offset] + later + whole[offset + 4 :],  # behind them
+        whole[:-2] + len(hidden.getvalue()).to_bytes(2, "little") + hidden.getvalue(),  # in the comment
+    ):
+        path.write_bytes(changed)
+        assert ZipFile(path).namelist() == ZipFile(io.BytesIO(whole)).namelist() or changed.endswith(hidden.getvalue())
+        with pytest.raises(Unproven, match="of no member"):
+            check(path)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_name_that_stands_twice_among_very_many_is_found_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "case.zip"
+    with ZipFile(path, "w") as zipped:
+        for at in (*range(60_000), 59_999):
+            zipped.writestr(f"{at}", b"")
+    with pytest.raises(Unproven, match="'59999' is in the file twice"):
         check(path)
