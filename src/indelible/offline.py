@@ -121,14 +121,19 @@ async def _adopted(settings: Settings, journal: FileJournal, recorder: Recorder,
     from indelible.log.proofs import Proofs
     from indelible.log.publisher import Publisher
     from indelible.signing.directory import SIGNING, read_identity, read_known, restored, unmark
-    from indelible.signing.ledger import FileLedger, ReadLedger, Sealed
+    from indelible.signing.ledger import FileLedger, ReadLedger
+    from indelible.signing.names import tree_in
+    from indelible.signing.notes import Sealed
 
     identity = read_identity(settings.data)
     if identity is None:
         raise Misconfigured(f"{settings.data} has signed nothing yet: there is nothing to adopt")
     files, directory = Files(), settings.data / SIGNING
     notes, problem = read_known(settings.data)
-    logs = sorted({*settings.logs, *recorder.logs})
+    signed = {name: tree_in(identity.origin, name) for name in notes.by_origin()}
+    if foreign := [name for name, tree in signed.items() if tree is None]:  # whoever signed them, it was not this service
+        notes, problem = notes.without(foreign), problem or "others signed it"
+    logs = sorted({*settings.logs, *recorder.logs, *(tree[0] for tree in signed.values() if tree)})
     proofs = Proofs(recorder, journal.reader())
     if not problem and not restored(settings.data):
         try:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import re
 from base64 import b64decode, b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_BZIP2, ZIP_LZMA, ZipFile
 
 import pytest
 from paper import KEY, MOMENT, OLD_KEY, ORIGIN, WITNESS, Paper, contents, events, made, rewritten
 
-from indelible.errors import NotFound, TooLarge, Unproven
+from indelible.errors import Malformed, NotFound, TooLarge, Unproven
 from indelible.evidence import gather as gathering
 from indelible.evidence.check import check
 from indelible.model import times
 from indelible.tree.cosignature import Witness
 from indelible.tree.policy import parse_policy
+from indelible.verify.evidence import verify
+from indelible.verify.memory import Memory
+from indelible.verify.terms import Terms
+from indelible.verify.trust import trust
 
 BILLED = ("type", "customer.billed")
 
@@ -156,8 +161,31 @@ def test_events_of_a_tree_that_ended_before_they_were_signed_are_shown_and_count
     assert page.count("<td>under no checkpoint</td>") == 2 and "Not proven are 2 entries under no checkpoint." in page
 
 
+def test_a_whole_range_says_of_how_many_entries_nothing_shows_that_they_are_the_logs(tmp_path: Path) -> None:
+    """Whoever leaves a tree out that had ended may write what he likes in its place: no line may then speak of all entries."""
+    paper = Paper(events(9), [GENERATION, *events(4)], published=[0, 5])
+    path = made(paper, tmp_path / "case.zip", ("actor.id", "0"), complete=True)
+    said = "\n".join(verify(str(path), Terms(trust((), None), Memory(tmp_path / "state"))).lines)
+    assert "every entry that a checkpoint signs is in it" in said and "9 entries of the range stand under no checkpoint" in said
+    page = contents(path)["report.html"].decode()
+    assert "no other entry from 0 up to, not including, 14 matches that a checkpoint signs" in page
+    whole = made(Paper(events(9)), tmp_path / "case.zip", ("actor.id", "0"), complete=True)
+    assert (
+        "every entry is in it, so no other of them matches"
+        in verify(str(whole), Terms(trust((), None), Memory(tmp_path / "state"))).lines[0]
+    )
+
+
+@pytest.mark.parametrize(("first", "word"), [(GENERATION.replace(b"8", b"7"), "begins at index 8"), (events(1)[0], "this is none")])
+def test_a_later_tree_begins_where_its_first_entry_says(first: bytes, word: str, tmp_path: Path) -> None:
+    path = made(Paper(events(9), [first, *events(4)]), tmp_path / "case.zip", ("actor.id", "0"), complete=True)
+    with pytest.raises(Unproven, match=f"entry 9.*{word}|entry 9, with which"):
+        check(path)
+    check(made(Paper(events(9), [first, *events(4)]), tmp_path / "case.zip", ("actor.id", "1"), first=10))  # it is not in the range
+
+
 def test_conflicts_damage_and_new_trees_in_the_range_are_named(tmp_path: Path) -> None:
-    paper = Paper([*events(4), CONFLICT], [GENERATION, *events(2)])
+    paper = Paper([*events(4), CONFLICT], [GENERATION.replace(b"8", b"4"), *events(2)])
     path = made(paper, tmp_path / "case.zip", ("id", "e-1"), complete=True)
     assert check(path).case.touching == 2
     page = contents(path)["report.html"].decode()
@@ -213,4 +241,48 @@ def test_a_salt_that_lends_its_last_byte_to_the_event_is_none(tmp_path: Path) ->
     moved = {"salts.txt": b64encode(salt[:15]) + b"\n", "events.ndjson": b" " + members["matching/events.ndjson"]}
     rewritten(path, {**members, **{f"{group}/{name}": text for group in ("matching", "range") for name, text in moved.items()}})
     with pytest.raises(Unproven, match="a salt of 15 bytes"):
+        check(path)
+
+
+@pytest.mark.parametrize("packing", [ZIP_LZMA, ZIP_BZIP2])
+def test_members_are_packed_as_they_are_written_and_not_otherwise(packing: int, tmp_path: Path) -> None:
+    path = made(Paper(events(9)), tmp_path / "case.zip", BILLED)
+    members = contents(path)
+    with ZipFile(path, "w", packing) as zipped:
+        for name, content in members.items():
+            zipped.writestr(name, content)
+    with pytest.raises(Malformed, match="packed in another way"):
+        check(path)
+
+
+def test_a_member_that_only_some_programs_see_is_found_out(tmp_path: Path) -> None:
+    """Programs that read a zip file from its beginning know nothing of the list at its end."""
+    path = made(Paper(events(9)), tmp_path / "case.zip", BILLED)
+    whole = path.read_bytes()
+    hidden = io.BytesIO()
+    with ZipFile(hidden, "w") as zipped:
+        zipped.writestr("report.html", b"<p>nothing of the kind</p>")
+        at = zipped.start_dir
+    with ZipFile(path) as zipped:
+        start = zipped.start_dir
+    member, offset = hidden.getvalue()[:at], whole.rindex(b"PK\5\6") + 16
+    later = (start + len(member)).to_bytes(4, "little")
+    for changed in (
+        member + whole,  # before all others
+        whole[:start] + member + whole[start:offset] + later + whole[offset + 4 :],  # behind them
+        whole[:-2] + len(hidden.getvalue()).to_bytes(2, "little") + hidden.getvalue(),  # in the comment
+    ):
+        path.write_bytes(changed)
+        assert ZipFile(path).namelist() == ZipFile(io.BytesIO(whole)).namelist() or changed.endswith(hidden.getvalue())
+        with pytest.raises(Unproven, match="of no member"):
+            check(path)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_name_that_stands_twice_among_very_many_is_found_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "case.zip"
+    with ZipFile(path, "w") as zipped:
+        for at in (*range(60_000), 59_999):
+            zipped.writestr(f"{at}", b"")
+    with pytest.raises(Unproven, match="'59999' is in the file twice"):
         check(path)

@@ -24,7 +24,7 @@ RULES: dict[str, set[str]] = {
     "formats": {"model", "tree"},
     "signing": {"model", "tree", "journal.files", "journal.directory"},
     "store": {"model", "tree", "journal.port"},
-    "log": {"model", "tree", "formats", "journal.port", "store.port", "signing.keys", "signing.port"},
+    "log": {"model", "tree", "formats", "journal.port", "store.port", "signing.keys", "signing.names", "signing.port"},
     "http": {"model", "tree", "formats", "journal.port", "store.port", "log"},
     "config": {"model", "tree", "formats", "journal", "store", "signing", "log", "http"},
     "offline": {"model", "tree", "journal", "signing", "log", "config"},

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import threading
 from base64 import b64decode
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -319,3 +321,21 @@ def test_the_fast_receipts_are_those_of_the_encoder(ids: list[str], first: int, 
     recorded = Recorded(Prepared(frame, [b""] * len(ids), ["s"] * len(ids), ids, leaves), first, {})
     fast = [encode(receipt) for receipt in receipts._new(recorded)]
     assert fast == [encode(receipt) for receipt in receipts._receipts(recorded)]
+
+
+def test_questions_that_take_all_threads_keep_no_event_and_no_checkpoint_waiting(tmp_path: Path) -> None:
+    async def work(web: Web) -> None:
+        asked = threading.Event()
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        slow = asyncio.create_task(asyncio.to_thread(asked.wait))
+        try:
+            body = gzip.compress(b"".join(b'{"type":"t","source":"%064x"}\n' % (at * 3**200) for at in range(100)))
+            assert len(body) > 1024
+            answer = await asyncio.wait_for(web.post(body, {**NDJSON, "content-encoding": "gzip"}), 20)
+            await asyncio.wait_for(web.service.publisher.tick(), 20)
+            assert answer.status == 201 and web.service.publisher.sizes() == {"default": 100}
+        finally:
+            asked.set()
+            await slow
+
+    with_service(tmp_path, work)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
 from base64 import b64decode
 from hashlib import sha256
 from pathlib import Path
@@ -173,6 +174,8 @@ def test_nothing_is_served_beyond_what_is_published(tmp_path: Path) -> None:
             assert answer.headers["cache-control"] == "no-store"
         assert_problem(await web.get("/v1/logs/other/checkpoint"), NotFound, "there is no log")
         assert_problem(await web.get(f"{LOG}/g2/checkpoint"), NotFound, "no generation 2")
+        for number in ("0", "01", "x", "-1", "9" * 20, "9" * 5000):
+            assert_problem(await web.get(f"{LOG}/g{number}/checkpoint"), NotFound, "number of no generation")
         assert (await web.get(f"{LOG}/g1/checkpoint")).body == (await web.get(f"{LOG}/checkpoint")).body
         assert (await web.get(f"{LOG}/g1/{good[0]}")).body == (await web.get(f"{LOG}/{good[0]}")).body
         assert_problem(await web.get(f"{LOG}/checkpoint?x=1"), BadParameter)
@@ -218,6 +221,25 @@ def test_bundles_are_packed_for_whoever_accepts_it_and_tiles_never_are(tmp_path:
         again = await web.ask("GET", bundle, {"accept-encoding": "gzip", "if-none-match": packed.headers["etag"]}, b"")
         assert again.status == 304
         assert "content-encoding" not in (await web.ask("GET", tile, {"accept-encoding": "gzip"}, b"")).headers
+
+    with_service(tmp_path, work)
+
+
+def test_bundles_are_packed_beside_the_event_loop_and_not_for_whoever_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packing: list[threading.Thread] = []
+
+    def compress(data: bytes, level: int, *, mtime: float) -> bytes:
+        packing.append(threading.current_thread())
+        return data
+
+    async def work(web: Web) -> None:
+        await grow(web, 0, 256)
+        await web.service.publisher.tick()
+        monkeypatch.setattr("indelible.http.tiles.gzip.compress", compress)
+        answer = await web.ask("GET", f"{LOG}/tile/entries/000", {"accept-encoding": "gzip"}, b"")
+        known = {"accept-encoding": "gzip", "if-none-match": answer.headers["etag"]}
+        assert (await web.ask("GET", f"{LOG}/tile/entries/000", known, b"")).status == 304
+        assert len(packing) == 1 and packing[0] is not threading.current_thread()
 
     with_service(tmp_path, work)
 

@@ -50,6 +50,8 @@ class Trees(Proofs):
         self.trees[log].extend(new)
 
     def generations(self, log: str) -> tuple[Generation, ...]:
+        if log not in self.trees:
+            return (Generation(1, 0, Tree()),)
         ended = [Generation(number, 0, Tree()) for number in range(1, self.number)]
         return (*ended, Generation(self.number, 0, self.trees[log]))
 
@@ -83,11 +85,20 @@ class Seen:
         return other
 
 
-def opened(data: Path, trees: Trees, seen: Seen | None = None, files: Files | None = None, now: int = MOMENT) -> Publisher:
+def opened(
+    data: Path,
+    trees: Trees,
+    seen: Seen | None = None,
+    files: Files | None = None,
+    now: int = MOMENT,
+    logs: Sequence[str] | None = None,
+) -> Publisher:
     """A publisher that has held what is on the disk against the trees. Raises Damaged."""
     data.mkdir(exist_ok=True)
     signing = open_signing(files or Quick(), data, None if (data / SIGNING / "keys.json").exists() else ORIGIN, now)
-    publisher = Publisher(trees, signing.ledger, signing.identity, list(trees.trees), lambda: now, halted=signing.restored)
+    publisher = Publisher(
+        trees, signing.ledger, signing.identity, list(trees.trees if logs is None else logs), lambda: now, halted=signing.restored
+    )
     if seen is not None:
         publisher.on_published.append(seen)
     try:

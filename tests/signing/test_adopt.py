@@ -16,6 +16,9 @@ from whole_service import NDJSON, Web, with_service
 from indelible import config, offline
 from indelible.cli.main import indelible, run
 from indelible.errors import Damaged, Misconfigured, Unproven
+from indelible.journal.files import Files
+from indelible.signing.directory import made
+from indelible.signing.ledger import read_ledger
 from indelible.tree.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from indelible.tree.note import parse_note
 from indelible.tree.proofs import verify_inclusion
@@ -162,6 +165,28 @@ def test_a_journal_that_lost_what_was_signed_stops_the_start_with_the_command_th
     life.sent = 0
     life.grow(3)
     assert said(life.notes["b"])[:2] == ("trail.example/b/g2", 4)
+
+
+def test_a_log_that_is_gone_goes_on_in_a_new_tree_though_it_is_not_configured(life: Life) -> None:
+    """Of `b` there is no frame any more: what others have of it must never get a second root."""
+    (life.data / "signing" / "restored").unlink()
+    shutil.rmtree(life.data / "journal")
+    life.notes = {}
+    with pytest.raises(Damaged, match="signed with 300"):
+        life.grow(0)
+    settings = config.load({"config": "/dev/null", "data": str(life.data), "logs": "a"}, {})
+    assert offline.adopt(structs.replace(settings, reserve=0), ()) == offline.Adopted([], {"a": 2, "b": 2})
+    life.sent = 0
+    life.grow(3)
+    assert said(life.notes["b"])[:2] == ("trail.example/b/g2", 4)
+
+
+def test_checkpoints_of_another_service_are_let_go_where_the_operator_says_so(life: Life, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    made(Files(), tmp_path / "other", "other.example", 0)
+    shutil.copy(tmp_path / "other" / "signing" / "keys.json", life.data / "signing" / "keys.json")
+    assert adopt(life.data) == offline.Adopted([], {"a": 2, "b": 2})
+    assert read_ledger(life.data / "signing").notes.by_origin() == {}
 
 
 def test_a_ledger_that_is_gone_is_made_again_from_what_others_have(life: Life) -> None:

@@ -17,7 +17,8 @@ from indelible.cli.main import indelible, run
 from indelible.errors import Damaged, Misconfigured
 from indelible.journal.directory import take_lock
 from indelible.signing.directory import SIGNING, made, open_signing, rotated
-from indelible.signing.keys import generation_in, origin_of
+from indelible.signing.keys import origin_of
+from indelible.signing.names import tree_in
 from indelible.tree.keys import NoteKey
 from indelible.tree.vkeys import parse_vkey
 
@@ -146,6 +147,11 @@ def test_keys_that_are_gone_are_not_made_again_where_something_was_signed(tmp_pa
 @given(st.integers(1, 10**6), st.sampled_from(["a", "b-1"]))
 def test_a_name_leads_back_to_its_log_and_generation_alone(number: int, log: str) -> None:
     name = origin_of(ORIGIN, log, number)
-    assert generation_in(ORIGIN, log, name) == number
-    assert generation_in(ORIGIN, "c", name) is None
-    assert generation_in("x", log, name) is None
+    assert tree_in(ORIGIN, name) == (log, number)
+    assert tree_in("x", name) is None
+    assert tree_in(ORIGIN, f"{name}/g3") is None or number == 1
+
+
+@pytest.mark.parametrize("name", ["", ORIGIN, f"{ORIGIN}/a/g01", f"{ORIGIN}/a/g1", f"{ORIGIN}/a/g\u0662", f"{ORIGIN}/a/b", f"x{ORIGIN}/a"])
+def test_a_name_that_no_tree_was_given_is_of_none(name: str) -> None:
+    assert tree_in(ORIGIN, name) is None

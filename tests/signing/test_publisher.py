@@ -23,19 +23,21 @@ from indelible.log.publisher import Publisher
 from indelible.log.shown import RECENT
 from indelible.model.receipt import State
 from indelible.signing import ledger as ledger_module
-from indelible.signing.directory import rotated
+from indelible.signing.directory import made, rotated
 from indelible.signing.ledger import read_ledger
-from indelible.tree.checkpoint import parse_checkpoint
+from indelible.signing.notes import Notes, Sealed
+from indelible.tree.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint
 from indelible.tree.cosignature import Witness
 from indelible.tree.keys import SigningKey
+from indelible.tree.merkle import Hash
 from indelible.tree.note import parse_note
 
 LOGS = ("a", "b", "c")
 WITNESS = SigningKey("witness.example", bytes(32))
 
 
-def cosigned(note: bytes, time: int = MOMENT) -> Any:
-    return Witness(WITNESS, time).sign(parse_note(note).text)
+def cosigned(note: bytes, time: int = MOMENT, witness: SigningKey = WITNESS) -> Any:
+    return Witness(witness, time).sign(parse_note(note).text)
 
 
 def test_a_log_gets_a_checkpoint_when_it_has_grown_and_none_while_it_is_empty(tmp_path: Path) -> None:
@@ -316,6 +318,67 @@ def test_cosignatures_are_shown_under_their_checkpoint_and_survive_a_restart(tmp
     assert [again.holding("a", 0).state(index) for index in (2, 3, 6, 7)] == [State.witnessed, State.proven, State.proven, State.sequenced]
     assert again.shown("a").at(3) is not None
     assert verified(again, "a", f"{ORIGIN}/a")[0] == 7
+
+
+def test_what_a_quorum_of_several_has_cosigned_survives_a_restart_though_some_have_cosigned_more(tmp_path: Path) -> None:
+    """The first size has both witnesses, later ones one of them or none: whatever is written anew, the first stays witnessed."""
+    other = SigningKey("other.example", bytes([1] * 32))
+    trees = Trees(LOGS)
+    publisher = opened(tmp_path, trees)
+    publisher.is_witnessed = lambda note: b"witness.example" in note and b"other.example" in note
+    for witnesses in ((WITNESS, other), (WITNESS,), (other,), (WITNESS,), ()):
+        trees.grow("a", 1)
+        tick(publisher)
+        latest = publisher.latest("a")
+        assert latest
+        for witness in witnesses:
+            assert publisher.add_cosignatures("a", latest.checkpoint.size, [cosigned(latest.note, witness=witness)])
+        tick(publisher)
+    publisher.close()
+    for _ in range(2):  # the second start reads what the first one wrote anew
+        again = opened(tmp_path, trees)
+        again.is_witnessed = publisher.is_witnessed
+        again.start()
+        assert [again.holding("a", 0).state(index) for index in range(6)] == [State.witnessed, *[State.proven] * 4, State.sequenced]
+        again.close()
+
+
+def test_of_all_that_was_cosigned_only_what_no_newer_note_covers_is_kept() -> None:
+    keys = [SigningKey(name, bytes([at] * 32)) for at, name in enumerate(("x.example", "y.example", "z.example"))]
+    log = SigningKey(f"{ORIGIN}/a", bytes([9] * 32))
+    notes = Notes()
+    for size, cosigners in enumerate(("xyz", "x", "", "yz", "z", "xy", "", "x", ""), 1):
+        note = sign_checkpoint(Checkpoint(f"{ORIGIN}/a", size, Hash(bytes(32))), [log])
+        lines = [cosigned(note, witness=key) for key in keys if key.public.name[0] in cosigners]
+        notes.add(Sealed(parse_checkpoint(parse_note(note).text), bytes(parse_note(note).joined(lines))))
+    kept = [parse_checkpoint(parse_note(note).text).size for note in notes.by_origin()[f"{ORIGIN}/a"]]
+    assert kept == [1, 4, 5, 6, 8, 9]  # all three; y and z; z; x and y; x; and the newest
+
+
+def test_a_log_that_was_signed_and_is_gone_stops_the_start_though_nobody_asks_for_it(tmp_path: Path) -> None:
+    trees = Trees(LOGS)
+    publisher = opened(tmp_path, trees)
+    for log in LOGS:
+        trees.grow(log, 3)
+    tick(publisher)
+    publisher.close()
+    opened(tmp_path, trees, logs=["a"]).close()  # not configured any more, and all there
+    del trees.trees["b"], trees.leaves["b"]
+    with pytest.raises(Damaged, match=f"{ORIGIN}/b was signed with 3 entries and the journal holds 0"):
+        opened(tmp_path, trees, logs=["a"])
+
+
+def test_checkpoints_of_another_service_stop_the_start(tmp_path: Path) -> None:
+    trees = Trees(LOGS)
+    trees.grow("a", 3)
+    publisher = opened(tmp_path / "mine", trees)
+    tick(publisher)
+    publisher.close()
+    (tmp_path / "mine" / "other").mkdir()
+    made(Quick(), tmp_path / "mine" / "other", "other.example", MOMENT)
+    (tmp_path / "mine" / "other" / "signing" / "keys.json").rename(tmp_path / "mine" / "signing" / "keys.json")
+    with pytest.raises(Damaged, match=f"{ORIGIN}/a, which is no log of other.example"):
+        opened(tmp_path / "mine", trees)
 
 
 def test_a_checkpoint_that_is_too_old_is_not_cosigned_any_more(tmp_path: Path) -> None:

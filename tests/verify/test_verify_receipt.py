@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -22,6 +23,7 @@ from indelible.tree.keys import SigningKey
 from indelible.tree.merkle import Hash, leaf_hash
 from indelible.tree.tlogproof import make_proof
 from indelible.verify import entries
+from indelible.verify.fetch import Server as Server_
 
 EVENT = b'{"id":"one","type":"customer.billed",\n "source":"billing","time":"2026-11-24T00:59:59.5+01:00"}'
 BATCH = [b'{"type":"a","source":"s","data":%d}' % number for number in range(5)]
@@ -181,6 +183,65 @@ def test_an_event_with_its_proof_needs_nobody_else(trail: Trail, files: Any, ver
     for what, changed in spoiled.items():
         assert changed != raw, what
         assert verify(files("spoiled", changed), "--key", trail.vkey) == 65, what
+
+
+def test_a_proof_is_of_the_log_and_the_place_that_its_tree_has(trail: Trail, files: Any, verify: Verify) -> None:
+    proof = trail.service.get("/v1/proof/inclusion?index=0")[1]
+    for change, said in (
+        ({"index": 7, "start": 7}, "does not begin at index 7"),
+        ({"index": -7, "start": -7}, "does not begin at index -7"),
+        ({"log": "billing"}, "is no tree of a log 'billing'"),
+        ({"log": "x/default"}, "is no tree of a log 'x/default'"),
+    ):
+        assert verify(files("moved", {**proof, **change}), "--key", trail.vkey) == 65
+        assert said in verify.said
+
+
+def moved(given: Any) -> Any:
+    """What a server would answer whose log had an entry more before all others of the tree."""
+
+    def get(self: Any, target: str, most: int, packed: bool = False) -> Any:
+        asked = re.fullmatch("/(proof/inclusion[?]index=|entries/)([0-9]+)", target)
+        if asked is None:
+            return given(self, target, most, packed)
+        answer = given(self, f"/{asked[1]}{int(asked[2]) - 1}", most, packed)
+        if asked[1] == "entries/":
+            return answer
+        proof = json.loads(answer)
+        return json.dumps({**proof, "index": proof["index"] + 1, "start": proof["start"] + 1}).encode()
+
+    return get
+
+
+def test_a_receipt_does_not_hold_where_a_server_moved_its_entry(
+    tmp_path: Path, files: Any, verify: Verify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "two trees"
+    with server(data) as service:
+        first = Trail(service).receipt
+        vkeys = [service.read("/v1/logs/default/vkey")[1].decode().strip()]
+        service.stop()
+        (data / "signing" / "restored").touch()
+        assert run(["adopt", "--data", str(data), "--reserve", "0", "--new-generation"]) == 0
+        service.start()
+        second = Trail(service).batch["receipts"][0]
+        vkeys.append(service.read("/v1/logs/default/vkey")[1].decode().strip())
+        words = ("--server", service.url, "--key", vkeys[0], "--key", vkeys[1])
+        assert [verify(files("held", each), *words) for each in (first, second)] == [0, 0]
+        monkeypatch.setattr(Server_, "get", moved(Server_.get))
+        assert verify(files("first", {**first, "index": first["index"] + 1}), *words) == 65
+        assert "does not begin at index 1" in verify.said
+        assert verify(files("second", {**second, "index": second["index"] + 1}), *words) == 65
+        assert "as its first entry has it" in verify.said
+
+
+def test_what_an_event_says_of_itself_is_shown_and_moves_no_terminal(tmp_path: Path, files: Any, verify: Verify) -> None:
+    with server(tmp_path / "trail") as service:
+        trail = Trail(service)
+        event = b'{"id":"\\u001b]0;t\\u0007x\\nverified","type":"t","source":"s"}'
+        receipt = trail._post(event)
+        assert verify(files("receipt", receipt), "--server", service.url, "--key", trail.vkey) == 0
+        assert verify.said.startswith(r"\x1b]0;t\x07x\nverified: entry ") and verify.said.count("\n") == 2
 
 
 def test_a_proof_file_holds_with_its_entry_or_the_server_that_has_it(trail: Trail, files: Any, verify: Verify) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from verify_support import ORIGIN, OTHER, VKEY, Change, Verify, checkpoint, entry, log_files, serving_files
+from verify_support import KEY, ORIGIN, OTHER, VKEY, Change, Verify, checkpoint, entry, log_files, serving_files
 
 from indelible.client import patience
 from indelible.tree.cosignature import Witness
@@ -17,6 +17,8 @@ from indelible.tree.keys import SigningKey
 from indelible.tree.note import parse_note
 from indelible.tree.tiles import encode_bundle
 from indelible.verify.fetch import _unpacked
+from indelible.verify.memory import Memory
+from indelible.verify.trust import by_own_keys
 
 ENTRIES = [entry(number) for number in range(600)]
 FILES = log_files(ENTRIES)
@@ -208,8 +210,16 @@ def test_a_memory_that_cannot_be_read_is_no_empty_one(verify: Verify) -> None:
             b'{"format":1,"logs":{"a":[{"note":"x","time":"","signers":[],"confirmed":true}]}}',
         ):
             verify.state.write_bytes(broken)
-            assert verify(log.url, "--key", VKEY) != 0
+            assert verify(log.url, "--key", VKEY) == 78  # nothing is said of the log
             assert verify.state.read_bytes() == broken
+
+
+def test_whoever_took_longer_does_not_make_the_memory_forget_what_another_has_seen(verify: Verify) -> None:
+    memory = Memory(verify.state)
+    small, large = (by_own_keys(checkpoint(ENTRIES[:size]), [KEY.public]) for size in (3, 9))
+    for each in (small, large, small):
+        memory.keep(each)
+    assert [seen.told.size for seen in memory.seen(small)] == [9]
 
 
 def test_a_policy_asks_for_witnesses(verify: Verify, tmp_path: Path) -> None:

@@ -29,13 +29,14 @@ def command(**given: Any) -> int:
     Changes nothing, and may run beside the server: what that adds meanwhile is not looked at. Exit status 65: something is wrong; each
     finding stands with what helps. Whether a signature is the right one's, `indelible verify` says.
     """
+    from indelible.client.answers import plain
     from indelible.fsck import fsck
 
     report = fsck(config.load(given, os.environ).data, _progress)
     for line in report.looked:
-        click.echo(line)
+        click.echo(plain(line))
     for wrong in report.wrong:
-        click.echo(f"wrong: {wrong.detail}; {wrong.help}")
+        click.echo(plain(f"wrong: {wrong.detail}; {wrong.help}"))
     click.echo(f"{len(report.wrong)} things are wrong" if report.wrong else "nothing is wrong")
     return _WRONG if report.wrong else 0
 

@@ -99,7 +99,9 @@ def run(arguments: Sequence[str]) -> int:
         code = indelible.main(arguments, prog_name="indelible", standalone_mode=False)
         sys.stdout.flush()
     except IndelibleError as error:
-        return _failed(error.detail, error.exit_code)
+        from indelible.client.answers import plain
+
+        return _failed(plain(error.detail), error.exit_code)  # it may quote a server, or a file from anybody
     except click.UsageError as error:
         error.show()
         return USAGE

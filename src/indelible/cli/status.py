@@ -69,6 +69,8 @@ def lines(status: dict[str, Any], now: datetime) -> Iterable[str]:
 
 
 def _heads(status: dict[str, Any]) -> list[tuple[str, str]]:
+    from indelible.client.answers import plain
+
     disk = status["disk"]
     rows = [
         ("version", f"{status['version']}, started {status['started']}{', read-only' if status['read_only'] else ''}"),
@@ -76,10 +78,10 @@ def _heads(status: dict[str, Any]) -> list[tuple[str, str]]:
         ("folded", f"{status['position']:,} events{'' if status['complete'] else ', and there is more that was not read'}"),
     ]
     if status["damage"]:
-        rows.append(("damaged", status["damage"]))
+        rows.append(("damaged", plain(status["damage"])))
     if status.get("fsck"):
         rows.append(("journal read again", _scrubbed(status["fsck"])))
-        rows += [("WRONG", finding) for finding in status["fsck"]["findings"]]
+        rows += [("WRONG", plain(finding)) for finding in status["fsck"]["findings"]]
     if disk:
         rows += [("journal", _size(disk["journal"])), ("disk", f"{_size(disk['free'])} free, {_lasting(disk)}")]
     sync = status["fsync_p99"]

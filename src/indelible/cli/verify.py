@@ -69,16 +69,17 @@ def command(targets: tuple[str, ...], **given: Any) -> int:
 
 def _verified(target: str, terms: Terms, several: bool) -> int:
     """The exit code of one target."""
+    from indelible.client.answers import plain
     from indelible.verify.targets import verify
 
     shown, progress = _progress()
     try:
         verdict = verify(target, terms._replace(progress=progress))
     except IndelibleError as error:
-        shown.say(f"indelible: {f'{target}: ' if several else ''}{error.detail}")
+        shown.say(f"indelible: {f'{target}: ' if several else ''}{plain(error.detail)}")
         return error.exit_code
     for line in verdict.lines:
-        click.echo(line)
+        click.echo(plain(line))  # ids, origins and names of witnesses are others' words
     if verdict.confirmed:
         click.echo("verified")
         return 0

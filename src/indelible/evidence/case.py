@@ -74,6 +74,11 @@ class Case(Struct, frozen=True):
         """The tree that has the entry; None for one that no checkpoint signs."""
         return next((tree for tree in self.trees if index in tree.entries), None)
 
+    @property
+    def unsigned(self) -> int:
+        """How many entries of the range no checkpoint signs: nothing shows that they are the log's."""
+        return self.last - self.first - sum(len(part) for _, part in self.parts())
+
     def parts(self) -> Iterator[tuple[Tree, range]]:
         """The entries of the range that each tree has, as indexes; trees with none are left out."""
         for tree in self.trees:

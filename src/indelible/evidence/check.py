@@ -29,6 +29,7 @@ from indelible.evidence.matching import matches, read
 from indelible.evidence.members import Members, at
 from indelible.evidence.report import report
 from indelible.evidence.write import beside, readme
+from indelible.model.beginning import confirm_start
 from indelible.model.conflict import SOURCE
 from indelible.model.query import Query, parse
 from indelible.tree.checkpoint import Opened, open_checkpoint
@@ -95,6 +96,9 @@ class _Check:
         matching = self._group(MATCHING, self.query, self.case.matching)
         unproven = self.unproven
         touching = self._group(TOUCHING, _OWN, self.case.touching)
+        for tree in self.case.trees:
+            if tree.generation > 1 and self.case.first <= tree.start < self.case.last and tree.start not in touching:
+                raise Unproven(f"entry {tree.start}, with which {tree.origin} begins, is not in {TOUCHING}/")
         if self.case.complete:
             self._range(matching, touching)
         self._names()
@@ -142,6 +146,8 @@ class _Check:
             return
         proof = self._proof(proof_name(line.index), tree, line.index)
         verify_inclusion(leaf_hash(line.header), proof.index, tree.size, proof.hashes, self._root(tree))
+        if line.index == tree.start and tree.generation > 1:
+            confirm_start(tree.start, line.event)
 
     def _root(self, tree: Tree) -> Hash:
         return self.opened[tree.generation].checkpoint.root

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import IO
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
 from indelible.errors import Malformed, Unproven
 from indelible.evidence.case import SUMS
@@ -18,6 +19,8 @@ from indelible.tree.text import shown
 MOST_BYTES = 64 << 20  # of a member that is read at once
 MOST_LINE = 256 << 20
 _CHUNK = 1 << 20
+_HEAD = 30  # bytes before a member's name; the last four of them are the lengths of that and of what follows it
+_LATER = 8  # the flag of a member whose length stands behind it
 _FOREIGN = (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
 
 
@@ -28,9 +31,10 @@ class Members:
         with _ours(path.name):
             self._zip = ZipFile(path)
             names = self._zip.namelist()
+            self._confirm_layout(path)
         self.names = set(names)
-        twice = next((name for name in names if names.count(name) > 1), None) if len(self.names) < len(names) else None
-        if twice is not None:
+        if len(self.names) < len(names):
+            ((twice, _),) = Counter(names).most_common(1)
             raise Unproven(f"{shown(twice)} is in the file twice: programs differ in which one they show")
 
     def __enter__(self) -> Members:
@@ -38,6 +42,21 @@ class Members:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._zip.close()
+
+    def _confirm_layout(self, path: Path) -> None:
+        """Raises Unproven for bytes that are of no member: some programs read those, and show a member that the list at the end has not."""
+        end = 0
+        with path.open("rb") as file:
+            for info in sorted(self._zip.infolist(), key=lambda info: info.header_offset):
+                if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED) or info.flag_bits & _LATER:
+                    raise Malformed(f"{shown(info.filename)} is packed in another way than in an evidence file")
+                if info.header_offset != end:
+                    break
+                file.seek(end)
+                lengths = file.read(_HEAD)[-4:]
+                end += _HEAD + int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little") + info.compress_size
+            if end != self._zip.start_dir or self._zip.comment:
+                raise Unproven(f"{path.name} has bytes at {end} that are of no member: programs differ in what they show")
 
     def confirm(self) -> None:
         """Hold every member against SHA256SUMS. Raises Unproven for the first that is not what it says, or not in it."""

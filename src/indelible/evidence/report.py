@@ -39,13 +39,13 @@ def first_line(case: Case) -> str:
     """What the file proves and what it does not."""
     events = "the one event below is" if case.matching == 1 else f"the {case.matching:,} events below are"
     held = f"that {events}, byte for byte, in the log {case.log!r} as its signed checkpoint has it, and " if case.matching else ""
+    which = "matches that a checkpoint signs" if case.unsigned else "matches"
     others = (
-        f"that no other entry from {case.first} up to, not including, {case.last} matches"
+        f"that no other entry from {case.first} up to, not including, {case.last} {which}"
         if case.complete
         else "nothing about other events: others may match"
     )
-    signed = sum(len(part) for _, part in case.parts())
-    but = "" if signed == case.last - case.first else f" Not proven are {case.last - case.first - signed:,} entries under no checkpoint."
+    but = f" Not proven are {case.unsigned:,} entries under no checkpoint." if case.unsigned else ""
     return (
         f"Proves {held}{others}.{but} "
         "Does not prove that what the events say is true, that clocks were right, or that everything that happened was sent to the log."

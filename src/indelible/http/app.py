@@ -54,7 +54,7 @@ def routes() -> list[Route]:
         Route("/v1/logs/{log}/entries/{index}", read.entry),
         Route("/v1/logs/{log}/trees", evidence.trees),
         *(Route(f"/v1/logs/{{log}}/{path}", to) for path, to in of_a_tree),
-        *(Route(f"/v1/logs/{{log}}/g{{generation:int}}/{path}", to) for path, to in of_a_tree),
+        *(Route(f"/v1/logs/{{log}}/g{{generation}}/{path}", to) for path, to in of_a_tree),
         Route("/", pages.home),
         Route("/docs", pages.docs),
         Route("/problems/{name}", pages.problem),

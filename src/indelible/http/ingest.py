@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter, time_ns
 from types import TracebackType
 from typing import NamedTuple
@@ -25,6 +26,7 @@ KEY_CHARACTERS = 256  # of an Idempotency-Key
 _SEEN = 1 << 20  # bytes of a body in which the senders of refused events are looked up
 _LARGE = 64 << 10  # bytes above which preparing is worth another process
 _MANY = 2000  # receipts that take longer to write than others may wait
+_INFLATING = 2  # threads
 _PACKED = 1 << 10  # bytes, a thousand times as many inflated, above which inflating would keep the event loop from others
 ANSWER_HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 
@@ -49,6 +51,7 @@ class Ingest:
         self._service = service
         self._together = Together(service.limits)
         self._held = 0  # bytes of bodies in memory
+        self._inflating = ThreadPoolExecutor(_INFLATING, "inflating")  # of their own: questions take the others for seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -128,7 +131,7 @@ class Ingest:
         if len(body) < _PACKED:
             text = inflated(body, most)
         else:
-            text = await asyncio.to_thread(inflated, body, most)
+            text = await asyncio.get_running_loop().run_in_executor(self._inflating, inflated, body, most)
         hold.more(len(text))
         return text
 

@@ -14,7 +14,8 @@ from indelible.model.conflict import SOURCE
 from indelible.model.entry import SALT, Origin, entries
 from indelible.model.event import Event, Limits
 from indelible.model.generation import GENERATION, Begun, generation_body
-from indelible.signing.keys import Identity, generation_in, origin_of
+from indelible.signing.keys import Identity, origin_of
+from indelible.signing.names import tree_in
 from indelible.tree.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint
 from indelible.tree.note import parse_note
 
@@ -69,7 +70,8 @@ def beginning(
     `known` are the newest notes by origin; `now` is in microseconds since 1970.
     """
     current = recorder.generations(log)[-1].number
-    notes = {number: note for name, note in known.items() if (number := generation_in(identity.origin, log, name)) is not None}
+    trees = {name: tree_in(identity.origin, name) for name in known}
+    notes = {tree[1]: known[name] for name, tree in trees.items() if tree and tree[0] == log}
     newest = max(notes, default=0)
     last = notes[newest].decode() if notes else None
     size = recorder.size(log)

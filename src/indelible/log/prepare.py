@@ -15,6 +15,7 @@ from msgspec import MsgspecError, Struct
 from indelible.errors import Fault, NotAnEvent, TooLarge
 from indelible.formats.lines import Lines
 from indelible.journal.port import Frame
+from indelible.log.share import Share
 from indelible.model import strict
 from indelible.model.entry import SALT, Origin, derived_id, entries
 from indelible.model.event import Event, Limits
@@ -84,8 +85,10 @@ class _Slice(NamedTuple):
     refused: int = 0
 
 
-async def prepare(batch: Lines, terms: Terms, randomness: Callable[[int], bytes] = stock) -> Prepared:
+async def prepare(batch: Lines, terms: Terms, randomness: Callable[[int], bytes] = stock, share: Share | None = None) -> Prepared:
     """All of the batch, or with `terms.skip` its good events. A pure function of its arguments and the random bytes.
+
+    `share`: what may be prepared in a turn of the event loop, where others prepare in it too.
 
     Raises TooLarge, or NotAnEvent with every bad event if one is bad (with `skip`: if none is good).
     """
@@ -104,6 +107,8 @@ async def prepare(batch: Lines, terms: Terms, randomness: Callable[[int], bytes]
     for start, stop, text in _slices(batch):
         if start:
             await asyncio.sleep(0)
+        if share:
+            await share.take(len(text))
         part = _read(batch.lines[start:stop], text, start, terms, max(SHOWN - refused, 1))
         faults += part.faults
         refused += part.refused

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from indelible.errors import Damaged, JournalFailed, JournalFull, NotFound, Unproven
@@ -11,7 +12,8 @@ from indelible.log.generations import Generation
 from indelible.log.proofs import Proofs
 from indelible.log.shown import Published, Shown
 from indelible.model.receipt import State
-from indelible.signing.keys import Identity, Period, generation_in, origin_of
+from indelible.signing.keys import Identity, Period, origin_of
+from indelible.signing.names import last_signed
 from indelible.signing.port import Ledger
 from indelible.tree.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from indelible.tree.keys import SigningKey
@@ -56,17 +58,24 @@ class Publisher:
         self._reading = reading
         self._trees: dict[str, list[Shown]] = {}  # by log, a tree for each generation
         self._failed = False
+        self._thread = ThreadPoolExecutor(1, "ledger")  # of its own: questions take the others for seconds
         self._stopping = asyncio.Event()
 
     def start(self) -> None:
         """Hold what was signed against the trees; once, after the replay and before anything else. Blocks.
 
-        Raises Damaged if a tree is not the one that was signed: then nothing may be signed.
+        Raises Damaged if a tree is not the one that was signed, also one of a log that is not configured any more: then nothing may be
+        signed.
         """
-        for log in self._logs:
+        signed = {} if self._reading else last_signed(self._ledger, self._identity.origin)
+        for log in dict.fromkeys((*self._logs, *signed)):
             generations = self._proofs.generations(log)
-            self._trees[log] = [self._held(log, generation) for generation in generations]
-            self._find_none_after(log, generations[-1].number)
+            held = [self._held(log, generation) for generation in generations]
+            if (last := signed.get(log, 0)) > generations[-1].number:
+                name = origin_of(self._identity.origin, log, last)
+                raise self._ledger.damaged(f"the log {name} was signed and is not in the journal: what others may have seen is not there")
+            if log in self._logs:
+                self._trees[log] = held
 
     def published(self, log: str) -> bytes | None:
         """The signed note of the newest checkpoint of `log` as it is shown; None while it has none."""
@@ -137,6 +146,7 @@ class Publisher:
 
     def close(self) -> None:
         """Let go of the ledger, once `run` has ended."""
+        self._thread.shutdown()
         self._ledger.close()
 
     async def tick(self) -> None:
@@ -158,7 +168,7 @@ class Publisher:
         if not notes:
             return
         try:
-            await asyncio.to_thread(self._ledger.append, notes)
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._ledger.append, notes)
         except JournalFull:
             for shown, checkpoint, note in cosigned:
                 shown.cosign(checkpoint.size, parse_note(note).signatures)
@@ -230,13 +240,6 @@ class Publisher:
                 return checkpoint
             raise self._ledger.damaged(f"the first {size} entries of the log {shown.origin} are not those that were signed")
         return checkpoint
-
-    def _find_none_after(self, log: str, current: int) -> None:
-        """Raises Damaged if a tree of `log` was signed that comes after the one that the journal calls current."""
-        for name in self._ledger.notes:
-            number = generation_in(self._identity.origin, log, name)
-            if number is not None and number > current and not self._reading:
-                raise self._ledger.damaged(f"the log {name} was signed and is not in the journal: what others may have seen is not there")
 
     def _has_ended(self, shown: Shown) -> bool:
         return shown.generation.number != self._proofs.generations(shown.log)[-1].number

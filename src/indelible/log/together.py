@@ -10,6 +10,7 @@ from msgspec import structs
 
 from indelible.formats.lines import Lines
 from indelible.log.prepare import Prepared, Terms, framed, prepare, stock
+from indelible.log.share import Share
 from indelible.model import strict
 from indelible.model.entry import SALT, Origin, entries
 from indelible.model.event import Limits
@@ -26,17 +27,18 @@ class Together:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._waiting: deque[_Waiting] = deque()
+        self._share = Share()
 
     async def prepare(self, batch: Lines, terms: Terms) -> Prepared:
         """As `log.prepare.prepare`; `recorded` may be a turn later than the one in `terms`. Raises what that does."""
         if terms.skip or terms.key is not None or len(batch.lines) > SMALL or len(batch.text) > _TURN:
-            return await prepare(batch, terms)
+            return await prepare(batch, terms, share=self._share)
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._turn)
         future: asyncio.Future[Prepared | None] = loop.create_future()
         self._waiting.append((batch, terms, future))
-        return await future or await prepare(batch, terms)  # alone, an event is refused in words
+        return await future or await prepare(batch, terms, share=self._share)  # alone, an event is refused in words
 
     def _turn(self) -> None:
         """What waits, up to about _TURN bytes; the rest after others had their turn."""

@@ -14,7 +14,8 @@ from msgspec.json import decode, encode, format
 from indelible.errors import Damaged, Malformed, Misconfigured
 from indelible.journal.files import Files, create, sync_directory
 from indelible.signing.keys import Held, Identity, new_key, text_of
-from indelible.signing.ledger import FileLedger, Notes, Read, ReadLedger, open_ledger, read_ledger
+from indelible.signing.ledger import FileLedger, Read, ReadLedger, open_ledger, read_ledger
+from indelible.signing.notes import Notes
 from indelible.tree.keys import NoteKey, parse_signing_key
 from indelible.tree.vkeys import parse_vkey
 

@@ -74,15 +74,6 @@ def origin_of(origin: str, log: str, generation: int = 1) -> str:
     return f"{origin}/{log}" if generation == 1 else f"{origin}/{log}/g{generation}"
 
 
-def generation_in(origin: str, log: str, name: str) -> int | None:
-    """The number of the tree of `log` that has this name; None for the name of another log."""
-    prefix = f"{origin_of(origin, log)}/g"
-    if name == origin_of(origin, log):
-        return 1
-    number = name.removeprefix(prefix)
-    return int(number) if name.startswith(prefix) and number.isdecimal() else None
-
-
 def text_of(seconds: int) -> str:
     """Seconds since 1970 as RFC 3339 in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

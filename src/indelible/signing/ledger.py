@@ -13,6 +13,7 @@ from xxhash import xxh3_128_hexdigest
 
 from indelible.errors import Damaged, JournalFailed, JournalFull, Malformed
 from indelible.journal.files import FULL, Files, create, sync_directory, write_all
+from indelible.signing.notes import Notes, Sealed
 from indelible.tree.checkpoint import Checkpoint, parse_checkpoint
 from indelible.tree.note import parse_note
 
@@ -22,9 +23,6 @@ _SEAL = b',"checksum":"'
 _TAIL = len(_SEAL) + 32 + len(b'"}')
 
 
-_LINE = "\n— ".encode()
-
-
 class _Line(Struct):
     v: Literal[1]
     notes: list[str]
@@ -32,54 +30,6 @@ class _Line(Struct):
 
 
 _DECODER = Decoder(_Line)
-
-
-class Sealed(NamedTuple):
-    """A signed note, and what it says."""
-
-    checkpoint: Checkpoint
-    note: bytes
-
-    @property
-    def is_cosigned(self) -> bool:
-        """Whether a line is another's than the log's."""
-        return self.note.count(_LINE) > self.note.count(b"%b%b " % (_LINE, self.checkpoint.origin.encode()))
-
-
-class Notes:
-    """What counts of all notes of some logs: of each origin the newest, and the newest that others cosigned."""
-
-    def __init__(self, known: Mapping[str, Sequence[Sealed]] | None = None) -> None:
-        self._known = dict(known or {})  # by origin, smallest size first: one or two
-
-    def add(self, sealed: Sealed) -> None:
-        """Raises ValueError for one that contradicts another."""
-        origin, size = sealed.checkpoint.origin, sealed.checkpoint.size
-        others = []
-        for each in self._known.get(origin, ()):
-            if each.checkpoint.size != size:
-                others.append(each)
-            elif each.checkpoint != sealed.checkpoint:
-                raise ValueError(f"there are two checkpoints of {origin} for {size} entries")
-            elif each.note != sealed.note:
-                sealed = Sealed(each.checkpoint, bytes(parse_note(each.note).joined(parse_note(sealed.note).signatures)))
-        *older, newest = sorted([*others, sealed], key=lambda each: each.checkpoint.size)
-        cosigned = [] if newest.is_cosigned else [each for each in older if each.is_cosigned][-1:]
-        self._known[origin] = [*cosigned, newest]
-
-    def copy(self) -> Notes:
-        return Notes(self._known)
-
-    def by_origin(self) -> Mapping[str, Sequence[bytes]]:
-        """By origin, the newest note last, before it the newest one that was cosigned if that is another."""
-        return {origin: [each.note for each in known] for origin, known in self._known.items()}
-
-    def newest(self) -> Mapping[str, Checkpoint]:
-        """The largest checkpoint of each origin."""
-        return {origin: known[-1].checkpoint for origin, known in self._known.items()}
-
-    def all(self) -> list[bytes]:
-        return [each.note for known in self._known.values() for each in known]
 
 
 class Read(NamedTuple):
@@ -103,7 +53,7 @@ class FileLedger:
 
     @property
     def notes(self) -> Mapping[str, Sequence[bytes]]:
-        """By origin, the newest note last, before it the newest one that was cosigned if that is another."""
+        """By origin, the newest note last, before it those that were cosigned by others than the newer ones."""
         return self._notes.by_origin()
 
     def append(self, notes: Sequence[tuple[Checkpoint, bytes]]) -> None:

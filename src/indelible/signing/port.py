@@ -14,7 +14,7 @@ class Ledger(Protocol):
 
     @property
     def notes(self) -> Mapping[str, Sequence[bytes]]:
-        """What is known of each origin: its newest note last, before it the newest one that was cosigned if that is another."""
+        """What is known of each origin: its newest note last, before it those that were cosigned by others than the newer ones."""
 
     def append(self, notes: Sequence[tuple[Checkpoint, bytes]]) -> None:
         """Return once every checkpoint and its note survives a killed process and a lost power supply: all of them with one sync. Blocks.

@@ -16,10 +16,13 @@ def verify(target: str, terms: Terms) -> Verdict:
     for opened in report.opened:
         terms.compare(Accepted(opened, report.confirmed))
     entries = f"entries {case.first} to {case.last - 1} of log {case.log}"
-    others = "every entry is in it, so no other matches" if case.complete else "others may match"
+    which = "every entry that a checkpoint signs" if case.unsigned else "every entry"
+    others = f"{which} is in it, so no other of them matches" if case.complete else "others may match"
     lines = [f"{report.proven} events of {entries} match {case.question!r} and are in the log; {others}"]
     if report.unproven:
         lines.append(f"{report.unproven} more match and stand under no checkpoint: their tree had ended")
+    if case.unsigned:
+        lines.append(f"{case.unsigned} entries of the range stand under no checkpoint: nothing in the file shows that they are the log's")
     lines += [f"{opened.checkpoint.origin}: {opened.checkpoint.size} entries" for opened in report.opened]
     if report.cosigners:
         lines.append(f"cosigned by {', '.join(report.cosigners)}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import MsgspecError, Struct
 from msgspec.json import decode, encode, format
 
-from indelible.errors import Misconfigured
+from indelible.errors import Malformed, Misconfigured
 from indelible.tree.checkpoint import Told, parse_checkpoint
 from indelible.tree.note import parse_note
 from indelible.verify.trust import Accepted
@@ -55,12 +55,14 @@ class Memory:
         return sorted(self._read())
 
     def keep(self, accepted: Accepted) -> None:
-        """Remember it in place of those that counted. Raises Misconfigured."""
+        """Remember it in place of those that counted, unless another process has seen more of the log meanwhile. Raises Misconfigured."""
         now = (self._now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
         new = Seen(accepted.note.decode(), now, accepted.signers, accepted.confirmed)
         with self._locked() as logs:
             origin = accepted.checkpoint.origin
             known = logs.get(origin, [])
+            if any(_counts(each, accepted) and each.told.size > accepted.checkpoint.size for each in known):
+                return
             others = [each for each in known if not _counts(each, accepted) or (each.confirmed and not new.confirmed)]
             logs[origin] = [*others, new]
 
@@ -78,7 +80,7 @@ class Memory:
             return {}
         except OSError as error:
             raise self._unusable(error.strerror or str(error)) from None
-        except (MsgspecError, ValueError) as error:
+        except (MsgspecError, ValueError, RecursionError, Malformed) as error:
             raise self._unusable(f"it is not what was written ({error})") from None
         if found.format != FORMAT:
             raise self._unusable(f"it has format {found.format}, this version reads {FORMAT}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -10,12 +11,13 @@ from msgspec import MsgspecError, Struct
 from msgspec.json import decode
 
 from indelible.errors import BadParameter, Malformed, Unproven
+from indelible.model.beginning import confirm_start
 from indelible.tree.keys import NoteKey
 from indelible.tree.merkle import leaf_hash
 from indelible.tree.note import Key
 from indelible.tree.proofs import verify_inclusion
 from indelible.tree.text import unbase64, unhash
-from indelible.verify.entries import unspliced
+from indelible.verify.entries import hold, unspliced
 from indelible.verify.fetch import Remote, Server, url_of
 from indelible.verify.server import signed_tree
 from indelible.verify.terms import Terms, forked
@@ -72,8 +74,16 @@ def described(raw: bytes) -> Described:
 
 
 def checked(proof: Described, accepted: Accepted) -> tuple[bytes, bytes]:
-    """The entry and its salt, once the proof leads from it to the checkpoint's root. Raises Malformed or Unproven."""
+    """The entry and its salt, once the proof leads from it to the checkpoint's root. Raises Malformed or Unproven.
+
+    Where a later tree of a log begins, its first entry says (`confirm_start`); the first tree begins with the log.
+    """
     entry, checkpoint = proof.header.encode(), accepted.checkpoint
+    is_first = proof.origin.endswith(f"/{proof.log}")
+    if not is_first and not re.search(f"/{re.escape(proof.log)}/g[1-9][0-9]*$", proof.origin):
+        raise Unproven(f"{proof.origin} is no tree of a log {proof.log!r}")
+    if proof.start < 0 or (is_first and proof.start):
+        raise Unproven(f"{proof.origin} does not begin at index {proof.start}")
     if proof.size != checkpoint.size or proof.origin != checkpoint.origin:
         raise Unproven(f"a proof for {proof.size} entries of {proof.origin}, with a checkpoint of {checkpoint.size} of {checkpoint.origin}")
     hashes = [unhash(text, "a hash of the proof") for text in proof.hashes]
@@ -99,8 +109,21 @@ class _Asked:
         self._url = url
         self._logs: dict[str, Server] = {}
         self._accepted: dict[bytes, Accepted] = {}
+        self._starts: set[tuple[str, int]] = set()  # origins, and where they begin
 
     def prove(self, log: str, index: int) -> Proven:
+        proven, proof = self._proven(log, index)
+        if proof.start and (proof.origin, proof.start) not in self._starts:
+            first, its = self._proven(log, proof.start)
+            if (its.origin, its.start) != (proof.origin, proof.start):
+                raise Unproven(f"the server says that {proof.origin} begins at index {proof.start}, and then that it does not")
+            hold(first.entry, first.salt, first.body or b"")
+            confirm_start(proof.start, first.body or b"")
+            self._starts.add((proof.origin, proof.start))
+        return proven
+
+    def _proven(self, log: str, index: int) -> tuple[Proven, Described]:
+        """The entry, where the server says that it stands."""
         server = self._logs.setdefault(log, Server(url_of(self._url, log), self._terms.key, self._terms.patience))
         proof = described(server.get(f"/proof/inclusion?index={index}", ANSWER))
         accepted = self._opened(server, note_of(proof), proof.origin)
@@ -108,7 +131,7 @@ class _Asked:
         if (proof.log, proof.index) != (log, index):
             raise Unproven(f"asked for entry {index} of log {log}, the server proves entry {proof.index} of log {proof.log}")
         entry, salt = checked(proof, accepted)
-        return Proven(entry, salt, accepted, unspliced(server.get(f"/entries/{index}", EVENT)))
+        return Proven(entry, salt, accepted, unspliced(server.get(f"/entries/{index}", EVENT))), proof
 
     def close(self) -> None:
         for server in self._logs.values():

@@ -124,7 +124,10 @@ def _event(found: _Proven, terms: Terms) -> Verdict:
             entries.hold(entry, salt, body)
     checkpoint = accepted.checkpoint
     event = "" if kept or given else "; the event's own bytes were not shown: --event FILE"
-    where = f"entry {proof.index} is {said.type} from {said.source}, recorded {said.recorded}"
+    place = (
+        f"entry {proof.index}" if proof.start == 0 else f"entry {proof.index - proof.start} of its tree"
+    )  # where that begins, nobody says
+    where = f"{place} is {said.type} from {said.source}, recorded {said.recorded}"
     return Verdict([f"{said.id}: {where}, under {checkpoint.size} entries of {checkpoint.origin}{event}"], accepted.confirmed)
 
 
