@@ -287,6 +287,6 @@ class AgainstAModel(RuleBasedStateMachine):
 def test_any_order_of_appends_restarts_and_trims_keeps_what_a_list_keeps(name: str) -> None:
     machine: Any = type("Machine", (AgainstAModel,), {"start": staticmethod(JOURNALS[name])})
     slow = name == "file"  # 64 MiB of zeros at each start
-    few = settings(max_examples=3 if slow else 25, stateful_step_count=8 if slow else 25, deadline=None)
+    few = settings(max_examples=3 if slow else 25, stateful_step_count=8 if slow else 25)
     machine.TestCase.settings = settings(few, suppress_health_check=list(HealthCheck))
     machine.TestCase("runTest").runTest()

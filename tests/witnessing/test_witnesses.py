@@ -451,7 +451,7 @@ ANY: list[Callable[[Honest], Behaviour]] = [
 ]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_whatever_witnesses_do_what_is_shown_verifies_and_an_honest_one_is_never_held_up(data: st.DataObject) -> None:
     """`Logs` refuses each line that does not verify."""
