@@ -25,10 +25,6 @@ class Checked(NamedTuple):
     newest: Mapping[str, Accepted]
 
 
-def is_directory(target: str) -> bool:
-    return Path(target).is_dir()
-
-
 def verify(target: str, terms: Terms) -> Verdict:
     """The directory. Takes no lock and writes nothing. Raises Damaged, Unproven or Malformed at the first thing that does not hold."""
     checked = check(Path(target), terms)
