@@ -74,9 +74,9 @@ class _Check:
         self._looked(
             f"journal: {seen.frames:,} frames with {seen.events:,} events are whole, in logs {', '.join(sorted(seen.logs)) or 'none'}"
         )
+        helps = f"`indelible repair --data {self._named}` shows what can be kept"
         for gap in seen.gaps:
-            where = f"bytes {gap.start} to {gap.stop}" if gap.stop > gap.start else f"byte {gap.start}"
-            self._wrong(f"{directory / gap.file}, {where}: {gap.reason}", f"`indelible repair --data {self._named}` shows what can be kept")
+            self._wrong(f"{directory / gap.file}, {gap.where}: {gap.reason}", helps)
 
     def keys(self) -> None:
         """That they are a pair each, and nobody else's to read."""

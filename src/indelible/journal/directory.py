@@ -85,6 +85,12 @@ def check(data: Path) -> None:
         raise stopped
 
 
+def check_there(data: Path) -> None:
+    """Raises Misconfigured where there is no data directory."""
+    if not data.is_dir():
+        raise Misconfigured(f"there is no data directory {data}: name the one that `indelible serve` used with --data")
+
+
 def check_layout(data: Path) -> None:
     """Raises Misconfigured for a data directory that a newer version laid out.
 

@@ -26,6 +26,11 @@ class Gap(NamedTuple):
     lost: bool
     reason: str
 
+    @property
+    def where(self) -> str:
+        """Where in the file, for people."""
+        return f"bytes {self.start} to {self.stop}" if self.stop > self.start else f"byte {self.start}"
+
 
 class Repair(NamedTuple):
     """What a look at a journal found: damage in the order of the chain, and how much is whole.
