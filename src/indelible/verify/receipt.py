@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from msgspec import UNSET, MsgspecError, Raw, Struct, UnsetType
 from msgspec.json import decode
 
-from indelible.errors import BadParameter, Malformed, Misconfigured, Unproven
+from indelible.errors import BadParameter, Malformed, Unproven
 from indelible.model.receipt import Receipt, Status
-from indelible.tree.keys import NoteKey
 from indelible.tree.merkle import leaf_hash
 from indelible.tree.note import Key
 from indelible.tree.text import base64
 from indelible.verify import entries
-from indelible.verify.fetch import Remote, Server, log_url, url_of
-from indelible.verify.proofs import Proven, checked, described, note_of, prover
+from indelible.verify.fetch import Remote, Server, url_of
+from indelible.verify.proofs import Proven, checked, described, note_of, own_keys, prover
 from indelible.verify.targets import content
 from indelible.verify.terms import Terms, Verdict
+from indelible.verify.trust import nobodys_key
 
 _SHOWN = 3  # receipts that a verdict describes one by one
 
@@ -131,10 +131,9 @@ def _event(found: _Proven, terms: Terms) -> Verdict:
 def _own(terms: Terms, log: str, origin: str) -> list[Key]:
     """The keys that the server shows as its own."""
     if terms.server is None:
-        raise Misconfigured("whose signature would count? give the log's key with --key or --policy, or the server to ask with --server")
-    server = Server(log_url(url_of(terms.server, log)), terms.key, terms.patience)
+        raise nobodys_key()
+    server = Server(url_of(terms.server, log), terms.key, terms.patience)
     try:
-        keys = Remote(server).keys()
+        return own_keys(Remote(server), origin)
     finally:
         server.close()
-    return [*keys, *(NoteKey(origin, key.public) for key in keys if isinstance(key, NoteKey))]
