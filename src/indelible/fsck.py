@@ -14,6 +14,7 @@ from indelible.errors import IndelibleError, Misconfigured
 if TYPE_CHECKING:
     from indelible.journal.port import Placed
     from indelible.offline import Directory
+    from indelible.tree.checkpoint import Told
 
 
 class Wrong(NamedTuple):
@@ -134,13 +135,11 @@ class _Check:
         """Whether all could be folded; each tree against each checkpoint of it."""
         from indelible.signing.directory import SIGNING
         from indelible.signing.ledger import NAME
-        from indelible.tree.checkpoint import Told
 
         path = self._data / SIGNING / NAME
         told: dict[str, list[Told]] = {}
         for stored in held.stored.notes:
-            each = Told(stored.checkpoint.size, stored.checkpoint.root, f"in line {stored.line} of {path}")
-            told.setdefault(stored.checkpoint.origin, []).append(each)
+            told.setdefault(stored.checkpoint.origin, []).append(stored.told(path))
         try:
             for finding in held.audit(told).run(placed for placed, _ in held.whole.frames()):
                 if finding.declared:
