@@ -20,8 +20,8 @@ from msgspec.structs import replace
 
 from indelible.client import answers
 from indelible.client.answers import Batch, Count, Entries, Page, Trees
-from indelible.client.connection import Answer, Broken, Connection
-from indelible.client.patience import Patience, retried, seconds
+from indelible.client.connection import Answer, Connection
+from indelible.client.patience import Patience, answered
 from indelible.errors import BadParameter, Conflict, NotAnEvent
 
 T = TypeVar("T")
@@ -172,16 +172,7 @@ class Client:
         self, method: str, target: str, read: Callable[[Answer], T], body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> T:
         patience = Patience(self._patience, self._now, self._pause)
-        while True:
-            wait = 0.0
-            try:
-                answer = self._connection.exchange(method, target, body, headers or {}, patience.step())
-                if not retried(answer.status):
-                    return read(answer)
-                why, wait = answers.seen(answer), seconds(answer.retry_after)
-            except Broken as broken:
-                why = str(broken)
-            patience.again(self._connection.url, why, wait)
+        return answered(self._connection, patience, method, target, read, body, headers or {})
 
 
 def _target(path: str, filters: Filters) -> str:
