@@ -17,11 +17,11 @@ from indelible.cli.main import run
 from indelible.errors import Malformed, Unproven
 from indelible.model import strict
 from indelible.model.entry import Origin, body_digests, headers
+from indelible.model.header import hold
 from indelible.tree.checkpoint import Checkpoint, sign_checkpoint
 from indelible.tree.keys import SigningKey
 from indelible.tree.merkle import Hash, leaf_hash
 from indelible.tree.tlogproof import make_proof
-from indelible.verify import entries
 
 EVENT = b'{"id":"one","type":"customer.billed",\n "source":"billing","time":"2026-11-24T00:59:59.5+01:00"}'
 BATCH = [b'{"type":"a","source":"s","data":%d}' % number for number in range(5)]
@@ -120,7 +120,7 @@ def test_an_entry_that_says_something_else_than_the_event_is_told() -> None:
     salt, body = bytes(16), b'{"id":"one","type":"t","source":"s","outcome":{"result":"success"}}'
     (event,) = strict.outlined(body)
     (entry,) = headers([event], ["one"], body_digests([body], salt), Origin(0, "-", "native"))
-    entries.hold(entry, salt, body)
+    hold(entry, salt, body)
     for member, text, other in (
         ("type", b'"t"', b'"u"'),
         ("source", b'"s"', b'"z"'),
@@ -128,14 +128,14 @@ def test_an_entry_that_says_something_else_than_the_event_is_told() -> None:
         ("outcome", b"success", b"failure"),
     ):
         with pytest.raises(Unproven, match=f"another {member} than"):
-            entries.hold(entry.replace(text, other), salt, body)
+            hold(entry.replace(text, other), salt, body)
     with pytest.raises(Unproven, match="another spelling"):
-        entries.hold(entry.replace(b'"v":1,', b'"v": 1,'), salt, body)
+        hold(entry.replace(b'"v":1,', b'"v": 1,'), salt, body)
     with pytest.raises(Unproven, match="not those that were logged"):
-        entries.hold(entry, salt, body + b" ")
+        hold(entry, salt, body + b" ")
     for no_entry in (b"", b"{}", b"[]", b"\xff", entry[:-1]):
         with pytest.raises(Malformed):
-            entries.hold(no_entry, salt, body)
+            hold(no_entry, salt, body)
 
 
 def test_the_receipts_of_a_batch_hold_together_with_its_lines(trail: Trail, files: Any, verify: Verify) -> None:

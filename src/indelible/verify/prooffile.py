@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from indelible.errors import BadParameter, Unproven
+from indelible.model.header import header
 from indelible.tree.merkle import leaf_hash
 from indelible.tree.note import Key
 from indelible.tree.proofs import verify_inclusion
 from indelible.tree.tlogproof import Proof, parse_proof
-from indelible.verify.entries import header
 from indelible.verify.fetch import Remote, Server, log_url
 from indelible.verify.server import entry_at, signed_tree
 from indelible.verify.targets import content
