@@ -27,7 +27,7 @@ from indelible.errors import BadParameter, Conflict, NotAnEvent
 T = TypeVar("T")
 Filters = Iterable[tuple[str, str]]  # parameters of GET /v1/events (docs/http-api.md, Filters); a name twice is OR
 DEFAULT = "default"  # the log that is asked where a path has to name one and nobody did
-_SHORT = "some of the range could not be read: these are not all events that match"
+INCOMPLETE = "some of the range could not be read: these are not all events that match"
 _NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
@@ -106,7 +106,7 @@ class Client:
         """How many events match. Warns (RuntimeWarning) if some of the range could not be read. Raises BadParameter."""
         found = self.counted(filters)
         if not found.complete:
-            warnings.warn(_SHORT, RuntimeWarning, stacklevel=2)
+            warnings.warn(INCOMPLETE, RuntimeWarning, stacklevel=2)
         return found.count
 
     def counted(self, filters: Filters = ()) -> Count:
@@ -127,7 +127,7 @@ class Client:
             yield from map(bytes, page.events)
             complete = complete and page.complete
         if not complete:
-            warnings.warn(_SHORT, RuntimeWarning, stacklevel=2)
+            warnings.warn(INCOMPLETE, RuntimeWarning, stacklevel=2)
 
     def pages(self, filters: Filters = ()) -> Iterator[Page]:
         """The same, page by page. `limit` among the filters is the size of a page, `cursor` the place to begin."""
