@@ -232,3 +232,8 @@ class Unreachable(IndelibleError):
     exit_code = 69
     name = "unreachable"
     title = "The server cannot be reached"
+
+
+_KINDS: tuple[type[Refused], ...] = (Refused, *Refused.__subclasses__())
+REFUSALS = {kind.name: kind for kind in _KINDS}
+"""By the name at the end of a problem's type."""

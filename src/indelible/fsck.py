@@ -14,6 +14,7 @@ from indelible.errors import IndelibleError, Misconfigured
 if TYPE_CHECKING:
     from indelible.journal.port import Placed
     from indelible.offline import Directory
+    from indelible.tree.checkpoint import Told
 
 
 class Wrong(NamedTuple):
@@ -74,9 +75,9 @@ class _Check:
         self._looked(
             f"journal: {seen.frames:,} frames with {seen.events:,} events are whole, in logs {', '.join(sorted(seen.logs)) or 'none'}"
         )
+        helps = f"`indelible repair --data {self._named}` shows what can be kept"
         for gap in seen.gaps:
-            where = f"bytes {gap.start} to {gap.stop}" if gap.stop > gap.start else f"byte {gap.start}"
-            self._wrong(f"{directory / gap.file}, {where}: {gap.reason}", f"`indelible repair --data {self._named}` shows what can be kept")
+            self._wrong(f"{directory / gap.file}, {gap.where}: {gap.reason}", helps)
 
     def keys(self) -> None:
         """That they are a pair each, and nobody else's to read."""
@@ -134,13 +135,11 @@ class _Check:
         """Whether all could be folded; each tree against each checkpoint of it."""
         from indelible.signing.directory import SIGNING
         from indelible.signing.ledger import NAME
-        from indelible.tree.checkpoint import Told
 
         path = self._data / SIGNING / NAME
         told: dict[str, list[Told]] = {}
         for stored in held.stored.notes:
-            each = Told(stored.checkpoint.size, stored.checkpoint.root, f"in line {stored.line} of {path}")
-            told.setdefault(stored.checkpoint.origin, []).append(each)
+            told.setdefault(stored.checkpoint.origin, []).append(stored.told(path))
         try:
             for finding in held.audit(told).run(placed for placed, _ in held.whole.frames()):
                 if finding.declared:

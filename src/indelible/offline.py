@@ -94,11 +94,11 @@ def adopt(settings: Settings, shown: Sequence[bytes]) -> Adopted:
     With notes, signed checkpoints that others have, only if the journal continues each of them; without, with a new tree for each log.
     Raises what `open_file_journal` does, and what `confirmed` in log/adopt.py does: then nothing was changed.
     """
+    from indelible.journal.directory import check_there
     from indelible.journal.file import open_file_journal
     from indelible.log.recorder import Recorder
 
-    if not settings.data.is_dir():
-        raise Misconfigured(f"there is no data directory {settings.data}: name the one that `indelible serve` used with --data")
+    check_there(settings.data)
 
     async def work(journal: FileJournal) -> Adopted:
         try:
@@ -202,13 +202,13 @@ def directory(data: Path) -> Directory:
 @contextmanager
 def _locked(settings: Settings, *, make: bool = False) -> Iterator[None]:
     """The data directory, held by this process alone. Raises InUse, and Misconfigured for none, or one of another version."""
-    from indelible.journal.directory import check_layout, take_lock
+    from indelible.journal.directory import check_layout, check_there, take_lock
 
     try:
         if make:
             settings.data.mkdir(parents=True, exist_ok=True)
-        elif not settings.data.is_dir():
-            raise Misconfigured(f"there is no data directory {settings.data}: name the one that `indelible serve` used with --data")
+        else:
+            check_there(settings.data)
         check_layout(settings.data)
         lock = take_lock(settings.data)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -92,6 +93,12 @@ def test_every_measured_name_is_a_row(monkeypatch: pytest.MonkeyPatch, tmp_path:
     measured = {name for measure in measurements.MEASUREMENTS.values() for name in measure(tmp_path, 100)}
     assert measured <= names
     assert names - measured == {"by id, warm", "last 100 of an actor, warm", "count of a type, warm"} | SYNCS
+
+
+def test_the_page_says_of_each_measurement_what_happens() -> None:
+    text = (ROOT / "docs/performance.md").read_text()
+    section = text.partition("## What is measured")[2].partition("\n## ")[0]
+    assert re.findall(r"^\|`(\w+)`\|", section, re.MULTILINE) == list(measurements.MEASUREMENTS)
 
 
 SYNCS = {"fdatasync of 541 KB", "fdatasync of 4 KiB"}

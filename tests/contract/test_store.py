@@ -221,7 +221,7 @@ FATES = st.sampled_from(["entry", "entry", "entry", "dropped", "conflict"])
 def test_answers_are_those_of_a_filter_over_a_list(world: World) -> None:
     logs = iter(f"log-{number}" for number in range(1_000_000))
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(
         st.lists(st.lists(st.tuples(EVENTS, FATES), min_size=1, max_size=6), max_size=4), st.lists(QUESTIONS, max_size=6), st.integers(1, 5)
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from indelible.cli.main import EXITS, indelible
+from indelible.cli.main import COMMANDS, EXITS, indelible
 from indelible.config import load
 from indelible.model.settings import SETTINGS, Setting
 
@@ -49,3 +50,11 @@ def test_the_example_of_the_command_prints_what_it_shows(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(indelible, ["config", "--data", "/srv/trail"], env={"INDELIBLE_PORT": "9000"})
     assert result.output.splitlines()[: len(shown)] == shown
+
+
+def test_the_commands_that_know_the_url_are_those_that_it_lists() -> None:
+    (listed,) = re.findall(r"^`INDELIBLE_URL` tells (.*?) where the server is", PAGE, re.MULTILINE)
+    with click.Context(indelible) as ctx:
+        commands = {name: indelible.get_command(ctx, name) for name in COMMANDS}
+    knowing = {name for name, command in commands.items() if command and any(each.envvar == "INDELIBLE_URL" for each in command.params)}
+    assert set(re.findall("`(.*?)`", listed)) == knowing

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 from trails import files, flip, trail
+from whole_service import Web, with_service
 
 from indelible.cli.main import EXITS, indelible
 from indelible.http.metrics import Metrics, fsck_text
@@ -62,7 +63,7 @@ def test_every_command_of_a_block_is_there_to_be_checked() -> None:
     lines = {line for heading in re.findall(r"^## (.*)$", PAGE, re.MULTILINE) for block in blocks(heading) for line in block.splitlines()}
     ours = {line for line in lines if line.startswith("indelible")}
     assert len(ours) > 5
-    assert {line.split()[0] for line in lines - ours} <= {"df", "du", "tar", "mkdir", "cp"}
+    assert {line.split()[0] for line in lines - ours} <= {"df", "du", "tar", "mkdir", "cp", "touch"}
 
 
 def sh(script: str, folder: Path) -> tuple[int, str]:
@@ -72,7 +73,7 @@ def sh(script: str, folder: Path) -> tuple[int, str]:
     (bin / "stand_in.py").write_text(STAND_IN)
     (bin / "indelible").write_text(f'#!/bin/sh\nexec "{sys.executable}" "{bin}/stand_in.py" "$@"\n')
     (bin / "indelible").chmod(0o755)
-    names = {"DATA": "a trail", "BACKUP": "backup.tgz", "RESTORED": "restored", "MOVED": "moved"}
+    names = {"DATA": "a trail", "BACKUP": "backup.tgz", "RESTORED": "restored", "NEWEST": "newest", "MOVED": "moved"}
     clean = {name: value for name, value in os.environ.items() if not name.startswith("INDELIBLE_")}
     environ = {**clean, "PATH": f"{bin}:{os.environ['PATH']}", **{name: str(folder / path) for name, path in names.items()}}
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, env=environ, timeout=120)
@@ -94,14 +95,40 @@ def test_the_way_out_of_damage_is_as_it_is_written(tmp_path: Path) -> None:
     assert "note.json" in section("Damage") and "damaged/<time>/" in section("Damage")
 
 
+def signed_trail(data: Path) -> bytes:
+    """A directory in which a service has stored and signed something; the checkpoint that it showed last."""
+    shown = []
+
+    async def work(web: Web) -> None:
+        await web.post(b'{"type":"t","source":"s"}')
+        await web.service.publisher.tick()
+        shown.append(web.service.publisher.shown("default").latest)
+
+    with_service(data, work)
+    return shown[0].note
+
+
 def test_a_backup_is_restored_and_a_directory_moved_as_it_is_written(tmp_path: Path) -> None:
     data = tmp_path / "a trail"
-    trail(data)
+    (tmp_path / "newest").write_bytes(signed_trail(data))
+    said = ""
     for block in [*blocks("Disk full"), *blocks("Back up"), *blocks("Restore a backup"), *blocks("Move the data")]:
+        code, one = sh(f"set -e\n{block}", tmp_path)
+        assert code == 0, one
+        assert "nothing is damaged" in one or "repair" not in block
+        said += one
+    assert [path.name for path in files(tmp_path / "restored")] == [path.name for path in files(tmp_path / "moved")]
+    assert "nothing newer is known than" in said and not (tmp_path / "restored/signing/restored").exists()
+
+
+def test_a_backup_whose_newest_checkpoint_nobody_has_goes_on_as_it_is_written(tmp_path: Path) -> None:
+    signed_trail(tmp_path / "a trail")
+    (back_up,) = blocks("Back up")
+    unpack, _, anew, start = blocks("Restore a backup")
+    for block in (back_up, unpack, anew, start):
         code, said = sh(f"set -e\n{block}", tmp_path)
         assert code == 0, said
-        assert "nothing is damaged" in said or "repair" not in block
-    assert [path.name for path in files(tmp_path / "restored")] == [path.name for path in files(tmp_path / "moved")]
+        assert "goes on in generation 2" in said or block != anew
 
 
 def test_the_metrics_to_alert_on_are_there() -> None:

@@ -14,7 +14,7 @@ from indelible.model.event import Limits
 LIMITS = Limits()
 JSON, NDJSON = "application/json", "application/x-ndjson"
 SPACE = st.sampled_from((b"", b" ", b"\n", b"\r\n", b"\t", b" \n  "))
-FEW = settings(max_examples=150, deadline=None)
+FEW = settings(max_examples=150)
 
 
 @FEW

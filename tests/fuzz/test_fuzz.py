@@ -33,7 +33,7 @@ def test_a_thousand_requests_are_answered_as_they_should_and_what_was_taken_is_k
 @pytest.mark.parametrize("target", TARGETS)
 def test_what_reads_bytes_from_outside_takes_or_refuses_them(target: str) -> None:
     @given(SEEDS)
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     def check(seed: int) -> None:
         TARGETS[target](sample(target, Random(seed)))
 
@@ -43,7 +43,7 @@ def test_what_reads_bytes_from_outside_takes_or_refuses_them(target: str) -> Non
 @pytest.mark.parametrize("target", TARGETS)
 def test_what_reads_bytes_from_outside_takes_or_refuses_any_bytes(target: str) -> None:
     @given(st.binary(max_size=300))
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     def check(data: bytes) -> None:
         TARGETS[target](data)
 
@@ -51,7 +51,7 @@ def test_what_reads_bytes_from_outside_takes_or_refuses_any_bytes(target: str) -
 
 
 @given(SEEDS, st.lists(st.integers(1, 300), min_size=1, max_size=5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_same_requests_are_read_however_the_bytes_are_cut(seed: int, sizes: list[int]) -> None:
     async def check() -> None:
         data = REQUESTS.draw(Random(seed)).data + REQUESTS.draw(Random(seed + 1)).data

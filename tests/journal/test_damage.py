@@ -92,6 +92,19 @@ def test_a_frame_of_another_chain_is_not_taken_though_its_own_checksum_holds(tmp
     assert found(tmp_path) == [frame(1), frame(2)]
 
 
+def test_a_frame_of_another_chain_is_not_read_while_the_journal_is_open(tmp_path: Path) -> None:
+    async def go() -> None:
+        journal = open_file_journal(tmp_path, file_size=SIZE)
+        placed = [await journal.append(frame(seed)) for seed in (1, 2)]
+        line, _ = encode(frame(2), "0" * 32, placed[1].place.offset)
+        overwrite(file(tmp_path, 1), placed[1].place.offset, line + frame(2).text)
+        with pytest.raises(Damaged, match="names another one before it"):
+            frames(journal)
+        await journal.close()
+
+    asyncio.run(go())
+
+
 @pytest.mark.parametrize("where", ["line", "text", "everything"])
 def test_damage_below_the_durable_mark_stops_the_start(tmp_path: Path, where: str) -> None:
     """The third group says that the first two were durable, also from behind the damage."""

@@ -49,7 +49,7 @@ async def take(journal: FileJournal, recorder: Watched, step: Step, number: int)
 
 
 @given(steps, st.sampled_from([3, 1 << 20]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_each_loss_begins_a_tree_with_its_event_and_indices_go_on(drawn: list[Step], generation: int) -> None:
     async def work(journal: FileJournal) -> None:
         recorder = opened(journal, generation)

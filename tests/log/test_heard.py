@@ -18,7 +18,7 @@ events = st.lists(
 
 
 @given(st.lists(events, min_size=1, max_size=6))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_each_source_has_its_newest_entry_newest_first_live_and_replayed(drawn: list[list[Sent]]) -> None:
     async def work(journal: FileJournal) -> None:
         recorder = opened(journal)

@@ -45,7 +45,7 @@ def made(batch: Lines, terms: Terms = TERMS, size: int = module.SLICE) -> Prepar
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=30), st.integers(1, 400), st.booleans(), st.sampled_from([None, "key"]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_slices_of_any_size_make_the_same_frame_and_the_same_refusal(drawn: list[bool], size: int, skip: bool, key: str | None) -> None:
     batch = lines(*(GOOD % (at, at % 3) if good else BAD[at % len(BAD)] for at, good in enumerate(drawn)))
     terms = structs.replace(TERMS, skip=skip, key=key)

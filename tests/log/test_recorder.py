@@ -110,7 +110,7 @@ requests = st.lists(
 
 
 @given(requests, st.sampled_from([1, 2, 3, 5, 8, 1 << 20]), st.sampled_from([1, 2, 5]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_comes_is_settled_as_a_list_and_a_dict_settle_it_live_and_replayed(
     drawn: list[Request], generation: int, together: int
 ) -> None:
@@ -138,7 +138,7 @@ def test_whatever_comes_is_settled_as_a_list_and_a_dict_settle_it_live_and_repla
 
 
 @given(requests, st.sampled_from([3, 1 << 20]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_keys_that_collide_only_cost_a_look(drawn: list[Request], generation: int) -> None:
     class Colliding(Watched):
         def _keys(self, log: str, sources: Sequence[str], ids: Sequence[str]) -> list[int]:

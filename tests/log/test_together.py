@@ -32,7 +32,7 @@ async def all_of(batches: list[Lines], terms: list[Terms]) -> list[Prepared | Ba
 
 
 @given(st.lists(st.lists(st.booleans(), min_size=1, max_size=SMALL + 2), min_size=1, max_size=8), st.sampled_from([1, 200, 1 << 18]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_each_request_gets_a_frame_of_its_own_or_its_own_refusal(drawn: list[list[bool]], turn: int) -> None:
     before, module._TURN = module._TURN, turn
     try:

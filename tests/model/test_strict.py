@@ -12,7 +12,7 @@ from indelible.model.refusal import faults_of
 
 LIMITS = Limits()
 HEAD = b'{"type":"payment.charged","source":"paymentservice"'
-MANY = settings(max_examples=400, deadline=None)
+MANY = settings(max_examples=400)
 
 
 def text_of(lines: list[bytes]) -> bytes:

@@ -77,7 +77,7 @@ def strike(data: Path, blow: Blow) -> None:
 
 
 @given(blows)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_is_done_to_the_files_nothing_is_shown_that_was_not_written(whole: Given, drawn: list[Blow]) -> None:
     receipts = whole.receipts
     with tempfile.TemporaryDirectory() as folder:

@@ -18,7 +18,7 @@ EVENTS = 60
 
 
 @given(st.integers(0, 2**64 - 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_whatever_is_accepted_comes_back_to_the_byte_before_and_after_a_restart(seed: int) -> None:
     random = Random(seed)
     drawn = [event(random) for _ in range(EVENTS)]

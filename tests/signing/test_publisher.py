@@ -249,7 +249,7 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=120, stateful_step_count=25, deadline=None)
+TestHistories.settings = settings(max_examples=120, stateful_step_count=25)
 
 
 @pytest.mark.parametrize("operation", ["fdatasync", "pwrite"])

@@ -246,6 +246,32 @@ def test_a_loader_that_dies_thrice_at_one_place_fails_the_question_and_not_the_n
     asyncio.run(go())
 
 
+class Restless(Deadly):
+    """Killed twice before it gives the first frame, and twice more before the next."""
+
+    def frames(self, start: Place, stop: Position) -> Iterator[Placed]:
+        for placed in self.reader.frames(start, stop):
+            dead = len(list(self.graves.iterdir()))
+            if dead < (4 if placed.place.position else 2):
+                (self.graves / str(dead)).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield placed
+
+
+def test_a_loader_that_gets_on_between_its_deaths_is_replaced_each_time(tmp_path: Path, graves: Path) -> None:
+    async def go() -> None:
+        journal = open_file_journal(tmp_path)
+        for _ in range(2):
+            await append(journal, loader.EVENTS)
+        tail = Tail(tmp_path / "tail", Restless(journal.reader(), 0, 2, graves), journal.first, Everything(journal))
+        assert await tail.count(ALL) == 2 * loader.EVENTS
+        await tail.close()
+        await journal.close()
+
+    asyncio.run(go())
+    assert len(list(graves.iterdir())) == 4
+
+
 def test_a_load_that_failed_is_tried_again_though_nobody_asks(tmp_path: Path, graves: Path) -> None:
     async def go() -> None:
         journal = open_file_journal(tmp_path, file_size=1 << 20)

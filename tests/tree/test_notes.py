@@ -8,7 +8,7 @@ from base64 import b64decode
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from naive import VECTORS, vectors
 from spoiled import spoiled
@@ -227,7 +227,6 @@ def test_without_a_key_nothing_is_verified() -> None:
         open_checkpoint(PLAIN, ORIGIN, [])
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_note_that_gives_them_back_or_none(data: bytes) -> None:
     for whole in (data, PLAIN + data, data + PLAIN):
@@ -243,7 +242,6 @@ ALL_KEYS: list[AnyKey] = [LOG, ROTATED.public, WITNESS]
 ACCEPTED = [each["id"] for each in NOTES["checkpoints"] if each["must"] == "accept"]
 
 
-@settings(deadline=None)
 @given(st.sampled_from(ACCEPTED), st.data())
 def test_a_checkpoint_that_was_changed_anywhere_says_the_same_or_is_refused(name: str, data: st.DataObject) -> None:
     original = CHECKPOINTS[name]
@@ -258,7 +256,6 @@ def test_a_checkpoint_that_was_changed_anywhere_says_the_same_or_is_refused(name
 VKEYS = [KEYS["log"]["vkey"], KEYS["witness1"]["cosignature_vkey"], vectors("cosignatures")["ml_dsa_44"]["vkey"]]
 
 
-@settings(deadline=None)
 @given(st.sampled_from(VKEYS), st.data())
 def test_a_public_key_that_was_changed_anywhere_is_refused(vkey: str, data: st.DataObject) -> None:
     changed = spoiled(vkey.encode(), data).decode(errors="surrogateescape")

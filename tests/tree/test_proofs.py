@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from naive import mth, path, proof, vectors
 
@@ -93,7 +93,6 @@ def test_what_others_refuse_is_refused(vector: dict[str, Any]) -> None:
 PAIRS = st.integers(1, 300).flatmap(lambda size: st.tuples(st.integers(0, size - 1), st.just(size)))
 
 
-@settings(deadline=None)
 @given(PAIRS)
 def test_at_any_size_the_proofs_are_those_of_the_definition_and_hold(pair: tuple[int, int]) -> None:
     index, size = pair
@@ -105,7 +104,6 @@ def test_at_any_size_the_proofs_are_those_of_the_definition_and_hold(pair: tuple
     verify_consistency(size, mth(leaves), size, mth(leaves), [])
 
 
-@settings(deadline=None)
 @given(PAIRS, st.data())
 def test_an_inclusion_proof_holds_for_nothing_else(pair: tuple[int, int], data: st.DataObject) -> None:
     index, size = pair
@@ -127,7 +125,6 @@ def test_an_inclusion_proof_holds_for_nothing_else(pair: tuple[int, int], data: 
             verify_inclusion(*lie)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 299).flatmap(lambda old: st.tuples(st.just(old), st.integers(old + 1, 300))), st.integers(0, 300))
 def test_a_consistency_proof_holds_for_nothing_else(pair: tuple[int, int], other: int) -> None:
     old, new = pair

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from naive import VECTORS, vectors
 
@@ -28,7 +28,6 @@ def test_a_path_and_its_tile_belong_to_each_other(vector: dict[str, Any]) -> Non
     assert tile_at(vector["path"]) == tile
 
 
-@settings(deadline=None)
 @given(ANY_TILE)
 def test_every_tile_has_one_path(tile: Tile) -> None:
     assert tile_at(tile.path) == tile
@@ -52,7 +51,6 @@ def test_no_path_raises_anything_but_our_error(path: str) -> None:
         tile_at(path)
 
 
-@settings(deadline=None)
 @given(ANY_TILE.map(lambda tile: tile.path), st.data())
 def test_a_path_that_was_changed_anywhere_names_another_tile_or_none(path: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(path)))
@@ -73,7 +71,6 @@ def test_a_log_of_some_size_has_these_tiles(vector: dict[str, Any]) -> None:
     assert rightmost == (vector["rightmost_tiles"] or [])
 
 
-@settings(deadline=None)
 @given(st.integers(0, 200_000))
 def test_a_log_keeps_its_tiles_as_it_grows_and_has_nothing_beyond_them(size: int) -> None:
     tiles = list(tiles_of(size))
@@ -113,7 +110,6 @@ def test_a_bundle_is_read_whole_or_not_at_all(vector: dict[str, Any]) -> None:
             decode_bundle(data, vector["width"])
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=40), st.integers(1, 5))
 def test_any_bytes_are_the_bundle_of_their_entries_or_none(data: bytes, width: int) -> None:
     try:

@@ -6,7 +6,7 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from naive import VECTORS, vectors
 from spoiled import spoiled
@@ -240,7 +240,6 @@ def test_a_policy_accepts_any_of_its_logs_for_its_own_origin_only() -> None:
             evaluate(policy, sign_checkpoint(other, [signer]))
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_policy_that_was_changed_anywhere_is_a_policy_or_refused(data: st.DataObject) -> None:
     try:
@@ -280,7 +279,6 @@ def test_extra_data_is_read_and_said_to_be_nobodys() -> None:
 ACCEPTED = [vector for vector in PROOFS["cases"] if vector["must"] == "accept"]
 
 
-@settings(deadline=None)
 @given(st.sampled_from(ACCEPTED), st.data())
 def test_a_proof_file_that_was_changed_anywhere_proves_the_same_or_nothing(vector: dict[str, str], data: st.DataObject) -> None:
     original = (VECTORS / vector["file"]).read_bytes()
@@ -295,7 +293,6 @@ def test_a_proof_file_that_was_changed_anywhere_proves_the_same_or_nothing(vecto
     assert opened.checkpoint == parse_checkpoint(parse_note(before.checkpoint).text)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_any_bytes_are_a_proof_file_that_gives_them_back_or_none(data: bytes) -> None:
     for whole in (data, b"c2sp.org/tlog-proof@v1\n" + data, b"c2sp.org/tlog-proof@v1\nindex 0\n\n" + data):
@@ -396,7 +393,6 @@ def test_an_answer_that_holds_no_lines_is_refused(body: bytes) -> None:
         accepted(body, TEXT, [W1])
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_an_answer_that_was_changed_anywhere_cosigns_the_same_or_nothing(data: st.DataObject) -> None:
     lines = parse_note(COSIGNED).signatures[1:]
@@ -407,7 +403,6 @@ def test_an_answer_that_was_changed_anywhere_cosigns_the_same_or_nothing(data: s
     assert set(got) <= set(lines)
 
 
-@settings(deadline=None)
 @given(st.integers(0, LARGEST), st.lists(st.binary(min_size=32, max_size=32), max_size=63), st.data())
 def test_a_request_is_read_back_and_one_that_was_changed_is_another_or_none(old: int, proof: list[bytes], data: st.DataObject) -> None:
     request = Addition(old, tuple(Hash(hash) for hash in proof), COSIGNED)

@@ -150,7 +150,7 @@ def test_where_nobody_listens_there_is_no_answer() -> None:
     asyncio.run(run())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.binary(max_size=300), st.integers(0, 200))
 def test_any_bytes_are_an_answer_or_none(noise: bytes, cut: int) -> None:
     async def play(poster: Poster, asked: list[bytes]) -> None:

@@ -90,7 +90,6 @@ def published(log: str, size: int) -> Published:
     return Published(log, 1, checkpoint, sign_checkpoint(checkpoint, [signing(origin)]))
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(["any", "2", "all"]),
     st.lists(st.tuples(st.sampled_from(["grow", "cosign", "fail", "gone"]), st.integers(0, 2)), max_size=50),
@@ -127,7 +126,7 @@ def test_a_round_lasts_while_somebody_is_waited_for_and_the_next_is_about_the_ne
             assert sizes == sorted(set(sizes))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.sampled_from(["any", "2", "all"]), st.sets(st.sampled_from(["w1", "w2", "w3", "stranger"])))
 def test_a_note_is_witnessed_where_the_policy_accepts_it(quorum: str, cosigners: set[str]) -> None:
     policy = policy_of("w1", "w2", "w3", quorum=quorum)

@@ -326,7 +326,8 @@ def test_what_only_configuration_helps_against_is_told_once_and_tried_seldom(sta
 
 
 @pytest.mark.parametrize(
-    ("status", "retry_after", "least"), [(429, "70", 70), (503, "70", 70), (500, "70", 70), (500, "", 1), (503, "never", 1), (408, "", 1)]
+    ("status", "retry_after", "least"),
+    [(429, "70", 70), (503, "70", 70), (500, "70", 70), (503, "86400", 3600), (500, "", 1), (503, "never", 1), (408, "", 1)],
 )
 def test_a_busy_witness_is_asked_later_and_not_before_it_says(status: int, retry_after: str, least: int) -> None:
     async def play(stage: Stage) -> None:
@@ -451,7 +452,7 @@ ANY: list[Callable[[Honest], Behaviour]] = [
 ]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_whatever_witnesses_do_what_is_shown_verifies_and_an_honest_one_is_never_held_up(data: st.DataObject) -> None:
     """`Logs` refuses each line that does not verify."""

@@ -10,7 +10,6 @@ import click
 from indelible import config, offline
 from indelible.cli.config import flags_of
 from indelible.errors import Misconfigured
-from indelible.model.settings import BY_NAME
 
 EXAMPLES = """
 \b
@@ -25,7 +24,7 @@ Examples:
     "--checkpoint", "files", multiple=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False), help="The newest one of a log."
 )
 @click.option("--new-generation", is_flag=True, help="Nobody has them: begin a new tree in each log, under another name.")
-@flags_of([BY_NAME[name] for name in ("data", "logs", "journal_file_size", "reserve")])
+@flags_of("data", "logs", "journal_file_size", "reserve")
 def command(files: tuple[str, ...], new_generation: bool, **given: str | None) -> None:
     """Let a data directory sign again that was put back from a backup.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
 
 from indelible import config
-from indelible.model.settings import SETTINGS, Setting
+from indelible.model.settings import BY_NAME, SETTINGS, Setting
 
 FIRST = ("data", "host", "port")  # what people look for in --help; the others follow in the table's order
 
@@ -23,15 +23,14 @@ Examples:
 
 def flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give `command` --config and a flag for each setting but the secret ones: keyword arguments, texts or None."""
-    rows = sorted(SETTINGS, key=lambda setting: FIRST.index(setting.name) if setting.name in FIRST else len(FIRST))
-    return flags_of(rows)(command)
+    return flags_of(*FIRST, *(setting.name for setting in SETTINGS if setting.name not in FIRST))(command)
 
 
-def flags_of(rows: Sequence[Setting]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def flags_of(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The same for some of the settings."""
 
     def give(command: Callable[..., Any]) -> Callable[..., Any]:
-        for setting in reversed(rows):
+        for setting in (BY_NAME[name] for name in reversed(names)):
             if setting.flag:
                 command = click.option(setting.flag, setting.name, help=_help(setting), **_kind(setting))(command)
         return click.option("--config", metavar="FILE", type=click.Path(), help=_FILE)(command)

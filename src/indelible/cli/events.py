@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from indelible.client.answers import Page
 
 _USUAL, _PAGE = 100, 1000  # events shown, and the most that the server puts on a page
-INCOMPLETE = "some of the range could not be read: these are not all events that match"
 
 EXAMPLES = """
 \b
@@ -43,7 +42,7 @@ def command(url: str, patience: float, log: str | None, filters: tuple[str, ...]
     NDJSON has each event as the bytes that were sent, with `record` in front. INDELIBLE_KEY is sent if it is set.
     Exit status 1: some of the range could not be read, and what is shown is not all.
     """
-    from indelible.client import Client
+    from indelible.client import INCOMPLETE, Client
 
     asked = flags.pairs(filters, paging=True)
     most = _limit([value for name, value in asked if name == "limit"], limit, all_)

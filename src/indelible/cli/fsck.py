@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any
 
 import click
 
 from indelible import config
 from indelible.cli.config import flags_of
-from indelible.model.settings import BY_NAME
+from indelible.cli.progress import reading
 
 _WRONG = 65
 
@@ -22,7 +21,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@flags_of([BY_NAME["data"]])
+@flags_of("data")
 def command(**given: Any) -> int:
     """Check a data directory: journal, rows, tree, checkpoints and keys against each other.
 
@@ -32,15 +31,10 @@ def command(**given: Any) -> int:
     from indelible.client.answers import plain
     from indelible.fsck import fsck
 
-    report = fsck(config.load(given, os.environ).data, _progress)
+    report = fsck(config.load(given, os.environ).data, reading)
     for line in report.looked:
         click.echo(plain(line))
     for wrong in report.wrong:
         click.echo(plain(f"wrong: {wrong.detail}; {wrong.help}"))
     click.echo(f"{len(report.wrong)} things are wrong" if report.wrong else "nothing is wrong")
     return _WRONG if report.wrong else 0
-
-
-def _progress(done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"\r{done >> 20} of {total >> 20} MiB read\x1b[K\r", nl=False, err=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ import click
 
 from indelible import config, offline
 from indelible.cli.config import flags_of
-from indelible.model.settings import BY_NAME
 
 if TYPE_CHECKING:
     from indelible.config import Settings
@@ -29,8 +27,7 @@ Examples:
 """
 
 
-def _flags(command: Callable[..., Any]) -> Callable[..., Any]:
-    return flags_of([BY_NAME[name] for name in ("data", "logs", "origin")])(command)
+_flags = flags_of("data", "logs", "origin")
 
 
 @click.group(epilog=EXAMPLES)

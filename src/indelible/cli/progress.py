@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import IO
+
+import click
 
 _WIDTH = 24  # characters of the bar
 
@@ -40,3 +43,9 @@ class Progress:
             line = f"[{'#' * full}{'-' * (_WIDTH - full)}] {line}"
         self.to.write(("\r\x1b[K" if self.rewrites else "") + line + end)
         self.to.flush()
+
+
+def reading(done: int, total: int) -> None:
+    """How much of a data directory was read, in bytes; told to a terminal only."""
+    if sys.stderr.isatty():
+        click.echo(f"\r{done >> 20} of {total >> 20} MiB read\x1b[K\r", nl=False, err=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from indelible import config, offline
 from indelible.cli.config import flags_of
-from indelible.model.settings import BY_NAME, Setting
+from indelible.cli.progress import reading
 
 if TYPE_CHECKING:
     from indelible.model.damage import Gap, Repair
@@ -26,13 +25,9 @@ Examples:
 """
 
 
-def _settings() -> list[Setting]:
-    return [BY_NAME[name] for name in ("data", "logs", "journal_file_size")]
-
-
 @click.command(epilog=EXAMPLES)
 @click.option("--yes", "write", is_flag=True, help="Do it; without, it is only shown.")
-@flags_of(_settings())
+@flags_of("data", "logs", "journal_file_size")
 def command(write: bool, **given: str | None) -> int:
     """Show what is damaged in the data directory, and with --yes make a journal of all that is whole.
 
@@ -40,7 +35,7 @@ def command(write: bool, **given: str | None) -> int:
     are lost, each log gets an event of type indelible.damage, and what follows it gets new indexes. Exit status 65: something is damaged.
     """
     settings = config.load(given, os.environ)
-    done = offline.repair(settings, write, _progress)
+    done = offline.repair(settings, write, reading)
     data = shlex.quote(str(settings.data))
     for line in _found(done):
         click.echo(line)
@@ -62,10 +57,4 @@ def _found(done: Repair) -> list[str]:
 
 
 def _line(gap: Gap) -> str:
-    where = f"bytes {gap.start} to {gap.stop}" if gap.stop > gap.start else f"byte {gap.start}"
-    return f"  {gap.file}, {where}: {gap.reason}; {'acknowledged events are lost' if gap.lost else 'no event is lost'}"
-
-
-def _progress(done: int, total: int) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"\r{done >> 20} of {total >> 20} MiB read\x1b[K\r", nl=False, err=True)
+    return f"  {gap.file}, {gap.where}: {gap.reason}; {'acknowledged events are lost' if gap.lost else 'no event is lost'}"

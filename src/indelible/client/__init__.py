@@ -20,14 +20,14 @@ from msgspec.structs import replace
 
 from indelible.client import answers
 from indelible.client.answers import Batch, Count, Entries, Page, Trees
-from indelible.client.connection import Answer, Broken, Connection
-from indelible.client.patience import Patience, retried, seconds
+from indelible.client.connection import Answer, Connection
+from indelible.client.patience import Patience, answered
 from indelible.errors import BadParameter, Conflict, NotAnEvent
 
 T = TypeVar("T")
 Filters = Iterable[tuple[str, str]]  # parameters of GET /v1/events (docs/http-api.md, Filters); a name twice is OR
 DEFAULT = "default"  # the log that is asked where a path has to name one and nobody did
-_SHORT = "some of the range could not be read: these are not all events that match"
+INCOMPLETE = "some of the range could not be read: these are not all events that match"
 _NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
@@ -106,7 +106,7 @@ class Client:
         """How many events match. Warns (RuntimeWarning) if some of the range could not be read. Raises BadParameter."""
         found = self.counted(filters)
         if not found.complete:
-            warnings.warn(_SHORT, RuntimeWarning, stacklevel=2)
+            warnings.warn(INCOMPLETE, RuntimeWarning, stacklevel=2)
         return found.count
 
     def counted(self, filters: Filters = ()) -> Count:
@@ -127,7 +127,7 @@ class Client:
             yield from map(bytes, page.events)
             complete = complete and page.complete
         if not complete:
-            warnings.warn(_SHORT, RuntimeWarning, stacklevel=2)
+            warnings.warn(INCOMPLETE, RuntimeWarning, stacklevel=2)
 
     def pages(self, filters: Filters = ()) -> Iterator[Page]:
         """The same, page by page. `limit` among the filters is the size of a page, `cursor` the place to begin."""
@@ -172,16 +172,7 @@ class Client:
         self, method: str, target: str, read: Callable[[Answer], T], body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> T:
         patience = Patience(self._patience, self._now, self._pause)
-        while True:
-            wait = 0.0
-            try:
-                answer = self._connection.exchange(method, target, body, headers or {}, patience.step())
-                if not retried(answer.status):
-                    return read(answer)
-                why, wait = answers.seen(answer), seconds(answer.retry_after)
-            except Broken as broken:
-                why = str(broken)
-            patience.again(self._connection.url, why, wait)
+        return answered(self._connection, patience, method, target, read, body, headers or {})
 
 
 def _target(path: str, filters: Filters) -> str:

@@ -9,13 +9,11 @@ from msgspec import UNSET, MsgspecError, Raw, Struct, UnsetType, ValidationError
 from msgspec.json import decode
 
 from indelible.client.connection import Answer, Broken
-from indelible.errors import Conflict, Fault, Refused, Unreachable
+from indelible.errors import REFUSALS, Conflict, Fault, Refused, Unreachable
 from indelible.model.receipt import Receipt, Status
 
 T = TypeVar("T")
 _JSON, _PROBLEM, _BYTES = "application/json", "application/problem+json", "application/octet-stream"
-_KINDS: tuple[type[Refused], ...] = (Refused, *Refused.__subclasses__())
-_REFUSALS = {kind.name: kind for kind in _KINDS}
 _SHOWN = 2000  # characters of a detail
 
 
@@ -155,7 +153,7 @@ def plain(text: str) -> str:
 
 
 def _refusal(problem: Problem) -> Refused:
-    kind = _REFUSALS.get(problem.type.rpartition("/")[2], Refused)
+    kind = REFUSALS.get(problem.type.rpartition("/")[2], Refused)
     error = kind(plain(problem.detail or problem.title), tuple(problem.errors), problem.total or None)
     if isinstance(error, Conflict) and isinstance(problem.index, int):
         error.index = problem.index

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from http.client import HTTPConnection, HTTPException, HTTPSConnection, IncompleteRead, RemoteDisconnected
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead, RemoteDisconnected
 from socket import gaierror
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
@@ -83,11 +83,15 @@ class Connection:
             raise
         if not whole:
             http.close()
-        kind = response.getheader("Content-Type", "").partition(";")[0].strip().lower()
-        return Answer(response.status, kind, response.getheader("Retry-After", ""), response.getheader("Location", ""), text)
+        return whole_answer(response, text)
 
     def close(self) -> None:
         self._http.close()
+
+
+def whole_answer(response: HTTPResponse, body: bytes) -> Answer:
+    kind = response.getheader("Content-Type", "").partition(";")[0].strip().lower()
+    return Answer(response.status, kind, response.getheader("Retry-After", ""), response.getheader("Location", ""), body)
 
 
 def _connection(scheme: str, host: str, port: int | None) -> HTTPConnection:

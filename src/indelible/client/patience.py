@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
+from typing import TypeVar
 
+from indelible.client.answers import seen
+from indelible.client.connection import Answer, Broken, Connection
 from indelible.errors import Unreachable
+
+T = TypeVar("T")
 
 FIRST, LONGEST = 0.1, 5.0  # s: pauses double from the one to the other
 STEP = 30.0  # s that one step of a request may take
@@ -46,6 +52,28 @@ class Patience:
 
     def _left(self) -> float:
         return self._begun + self._seconds - self._now()
+
+
+def answered(
+    connection: Connection,
+    patience: Patience,
+    method: str,
+    target: str,
+    read: Callable[[Answer], T],
+    body: bytes | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> T:
+    """What `read` makes of the final answer. Raises Unreachable when patience is over, and what `read` raises but Broken."""
+    while True:
+        wait = 0.0
+        try:
+            answer = connection.exchange(method, target, body, headers, patience.step())
+            if not retried(answer.status):
+                return read(answer)
+            why, wait = seen(answer), seconds(answer.retry_after)
+        except Broken as broken:
+            why = str(broken)
+        patience.again(connection.url, why, wait)
 
 
 def seconds(retry_after: str) -> float:

@@ -102,12 +102,11 @@ class _Check:
         if self.case.complete:
             self._range(matching, touching)
         self._names()
-        by = [(signed.key, opened) for opened in self.opened.values() for signed in opened.logs]
-        cosigners = {signed.key.name for opened in self.opened.values() for signed in opened.witnesses}
-        signers = tuple(sorted({key.vkey for key, _ in by if isinstance(key, NoteKey)}))
-        proven = len(matching) - unproven
-        people = tuple(sorted(cosigners))
-        return Report(self.case, proven, unproven, self.policy is not None, signers, people, self._pages(), tuple(self.opened.values()))
+        opened = tuple(self.opened.values())
+        signers = {signed.key.vkey for each in opened for signed in each.logs if isinstance(signed.key, NoteKey)}
+        cosigners = {signed.key.name for each in opened for signed in each.witnesses}
+        confirmed, by = self.policy is not None, (tuple(sorted(signers)), tuple(sorted(cosigners)))
+        return Report(self.case, len(matching) - unproven, unproven, confirmed, *by, self._pages(), opened)
 
     def _tree(self, tree: Tree) -> None:
         name = f"{tree.folder}/checkpoint"

@@ -2,55 +2,29 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET, MsgspecError, Struct, UnsetType
+from msgspec import MsgspecError
 from msgspec.json import Decoder
 
-from indelible.errors import Unproven
+from indelible.errors import Malformed
 from indelible.model import times
-from indelible.model.entry import SALT, Origin, body_digests, headers
 from indelible.model.event import Event
+from indelible.model.header import Header, hold
 from indelible.model.query import LABEL, Query
-from indelible.tree.text import shown, unbase64
+from indelible.tree.text import unbase64
 
-
-class Head(Struct, kw_only=True):
-    """A header that somebody shows (model/entry.py)."""
-
-    v: int
-    id: str
-    type: str
-    source: str
-    time: str | UnsetType = UNSET
-    recorded: str
-    outcome: str | UnsetType = UNSET
-    writer: str
-    dialect: str
-    body: str
-
-
-_header = Decoder(Head).decode
 _event = Decoder(Event).decode
 
 
-def read(header: bytes, salt: str, event: bytes) -> tuple[Head, Event]:
-    """An entry's header and event, if the header is what docs/format.md makes of the event and the salt. Raises Unproven."""
+def read(header: bytes, salt: str, event: bytes) -> tuple[Header, Event]:
+    """An entry's header and event, if the one stands for the other. Raises Malformed or Unproven."""
+    said = hold(header, unbase64(salt, "the salt"), event)
     try:
-        head, body = _header(header), _event(event)
-        random = unbase64(salt, "the salt")
-        if len(random) != SALT:
-            raise ValueError(f"a salt of {len(random)} bytes")
-        digests = body_digests([event], random)
-        made = headers([body], [head.id], digests, Origin(times.micros(head.recorded), head.writer, head.dialect))
+        return said, _event(event)
     except (MsgspecError, ValueError, RecursionError) as error:
-        raise Unproven(f"a header or an event that no log could hold: {error}") from None
-    if head.body != digests[0]:
-        raise Unproven("salt and event do not give the digest that the header names")
-    if made[0] != header or (isinstance(body.id, str) and body.id != head.id):
-        raise Unproven(f"the header does not say what the event says: {shown(header)}")
-    return head, body
+        raise Malformed(f"an event that no log could hold: {error}") from None
 
 
-def matches(query: Query, header: Head, event: Event) -> bool:
+def matches(query: Query, header: Header, event: Event) -> bool:
     """Whether the question means this entry (model/query.py); of which log it is, is not looked at."""
     moment = times.micros(header.time if isinstance(header.time, str) else header.recorded)
     if (query.since is not None and moment < query.since) or (query.until is not None and moment >= query.until):
@@ -58,7 +32,7 @@ def matches(query: Query, header: Head, event: Event) -> bool:
     return all(_holds(path, wanted, header, event) for path, wanted in query.filters)
 
 
-def _holds(path: str, wanted: tuple[str, ...], header: Head, event: Event) -> bool:
+def _holds(path: str, wanted: tuple[str, ...], header: Header, event: Event) -> bool:
     if path == "id":
         return header.id in wanted
     if path == "type":

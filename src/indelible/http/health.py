@@ -6,11 +6,10 @@ from msgspec.json import encode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from indelible.errors import BadParameter, Fault
 from indelible.http.answers import Health, Ready
 from indelible.http.checks import FOR, checks
 from indelible.http.metrics import CONTENT_TYPE, checkpoints_text, fsck_text
-from indelible.http.read import parameters
+from indelible.http.read import bad, parameters
 from indelible.http.service import Service
 
 
@@ -23,8 +22,7 @@ async def readyz(request: Request) -> Response:
     """Whether it answers questions, or with ?for=write whether it takes events. Raises what the first check says that fails."""
     pairs = parameters(request.scope["query_string"])
     if pairs not in ([], *([("for", purpose)] for purpose in FOR)):
-        detail = "only for=read or for=write may stand here"
-        raise BadParameter(detail, (Fault(detail, parameter=pairs[0][0][:80]),))
+        raise bad(pairs[0][0][:80], "only for=read or for=write may stand here")
     holding = checks(request.app.state.service, pairs[0][1] if pairs else "read")
     return Response(encode(Ready("ready", holding)), media_type="application/json")
 

@@ -53,23 +53,7 @@ async def _serve(service: Service, listener: socket.socket) -> None:
     say("start", version=__version__, pid=os.getpid(), url=url, read_only=service.read_only, to_replay=service.journal.end.position)
     patience = service.patience._replace(connections=_affordable(service.patience.connections))
     warden = Warden(patience, service.in_flight, service.metrics)
-    door = build(service)
-    quick = service.quick and not service.read_only
-    connection = partial(Quick, Desk(service, door), warden) if quick else partial(Connection, warden)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            door,
-            http=connection,  # type: ignore[arg-type]  # called as the class would be
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            backlog=BACKLOG,
-            timeout_graceful_shutdown=_PATIENCE,
-        )
-    )
+    server = _uvicorn(service, warden)
     failures: list[BaseException] = []
 
     def fail(error: BaseException) -> None:
@@ -97,15 +81,39 @@ async def _serve(service: Service, listener: socket.socket) -> None:
         service.scrub.stop()
         watches.append(scrubbing)
     await asyncio.wait([replay, publishing, *watches])
+    await _close(service)
+    why = failures[0].detail if failures and isinstance(failures[0], IndelibleError) else ""
+    say("stop", "error" if failures else "info", position=service.recorder.folded, detail=why)
+    if failures:
+        raise failures[0]
+
+
+def _uvicorn(service: Service, warden: Warden) -> uvicorn.Server:
+    door = build(service)
+    quick = service.quick and not service.read_only
+    connection = partial(Quick, Desk(service, door), warden) if quick else partial(Connection, warden)
+    return uvicorn.Server(
+        uvicorn.Config(
+            door,
+            http=connection,  # type: ignore[arg-type]  # called as the class would be
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=_PATIENCE,
+        )
+    )
+
+
+async def _close(service: Service) -> None:
     service.publisher.close()
     if service.workshop:
         await service.workshop.close()
     await service.store.close()
     await service.journal.close()
-    why = failures[0].detail if failures and isinstance(failures[0], IndelibleError) else ""
-    say("stop", "error" if failures else "info", position=service.recorder.folded, detail=why)
-    if failures:
-        raise failures[0]
 
 
 async def _publish(service: Service, replay: asyncio.Task[None]) -> None:

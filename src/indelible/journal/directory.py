@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from indelible.errors import Damaged, InUse, Misconfigured
-from indelible.journal.files import Files, create, sync_directory
+from indelible.journal.files import Files, replace
 from indelible.journal.port import Place, Usage
 
 FORMAT = 1
@@ -85,6 +85,12 @@ def check(data: Path) -> None:
         raise stopped
 
 
+def check_there(data: Path) -> None:
+    """Raises Misconfigured where there is no data directory."""
+    if not data.is_dir():
+        raise Misconfigured(f"there is no data directory {data}: name the one that `indelible serve` used with --data")
+
+
 def check_layout(data: Path) -> None:
     """Raises Misconfigured for a data directory that a newer version laid out.
 
@@ -128,11 +134,8 @@ def read_manifest(directory: Path) -> Manifest | None:
 
 
 def write_manifest(files: Files, directory: Path, manifest: Manifest) -> None:
-    """Replace journal.json: the old or the new one is there after a power cut, and the new one once this returns."""
-    new = directory / "journal.json.new"
-    files.close(create(files, new, msgspec.json.encode(manifest) + b"\n", 0))
-    files.rename(new, directory / "journal.json")
-    sync_directory(files, directory)
+    """Replace journal.json, durably (files.replace)."""
+    replace(files, directory / "journal.json", msgspec.json.encode(manifest) + b"\n")
 
 
 def new_manifest() -> Manifest:

@@ -115,6 +115,14 @@ def create(files: Files, path: Path, content: bytes, size: int) -> int:
     return fd
 
 
+def replace(files: Files, path: Path, content: bytes) -> None:
+    """The file at `path` holds `content`: after a power cut it is the old one or the new one, and the new one once this returns."""
+    new = path.with_name(f"{path.name}.new")
+    files.close(create(files, new, content, 0))
+    files.rename(new, path)
+    sync_directory(files, path.parent)
+
+
 def cut(files: Files, path: Path, length: int) -> None:
     """Free what lies beyond `length`. Nothing depends on it, so it may fail."""
     with suppress(OSError):

@@ -14,7 +14,7 @@ from msgspec.json import encode, format
 
 from indelible import __version__
 from indelible.errors import Damaged, JournalFailed, JournalFull, Misconfigured
-from indelible.journal.directory import JOURNAL, check_layout, interrupted, read_manifest, take_lock
+from indelible.journal.directory import JOURNAL, check_layout, check_there, interrupted, read_manifest, take_lock
 from indelible.journal.files import FULL, Files
 from indelible.journal.port import Frame
 from indelible.journal.rebuild import Rebuild, finish
@@ -56,22 +56,21 @@ def repair_journal(
     """
     files = files or Files()
     check_layout(data)
-    if not data.is_dir():
-        raise Misconfigured(f"there is no data directory {data}: name the one that `indelible serve` used with --data")
+    check_there(data)
     with suppress(Damaged):
         read_manifest(data / JOURNAL)  # a format that is not ours is refused before anything is written
     lock = take_lock(data)
     try:
-        unfinished = interrupted(data) is not None
-        if unfinished and write:
+        stopped = interrupted(data)
+        if stopped and not write:
+            raise stopped
+        if stopped:
             finish(files, data)
-        if unfinished and not write:
-            raise interrupted(data) or AssertionError
         if not (data / JOURNAL).is_dir():
             raise Misconfigured(f"there is no journal in {data}: name the directory that `indelible serve` used with --data")
         seen = survey(files, data / JOURNAL, check, progress)
         aside = _mended(files, data, seen, fill, file_size) if write and seen.gaps else None
-        return Repair(seen.gaps, seen.frames, seen.events, aside, unfinished)
+        return Repair(seen.gaps, seen.frames, seen.events, aside, stopped is not None)
     except OSError as error:
         if error.errno in _FORBIDDEN:
             raise

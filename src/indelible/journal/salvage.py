@@ -58,13 +58,6 @@ class Salvage(Tape):
         self._base = start
         return self._buffer
 
-    def _all(self, start: int, length: int) -> bytes:
-        parts = []
-        while length and (part := self._files.pread(self._fd, length, start)):
-            parts.append(part)
-            start, length = start + len(part), length - len(part)
-        return b"".join(parts)
-
     def _page(self, start: int, stop: int) -> bytes:
         try:
             return self._all(start, stop - start).ljust(stop - start, b"\0")

@@ -82,13 +82,16 @@ class Tape:
             return 0
 
     def _read(self, start: int, length: int) -> bytes:
-        parts = []
-        left = length
         try:
-            while left and (part := self._files.pread(self._fd, left, start + length - left)):
-                parts.append(part)
-                left -= len(part)
+            self._buffer, self._base = self._all(start, length), start
         except OSError as error:
             raise unreadable(self.path, start, error) from error
-        self._buffer, self._base = b"".join(parts), start
         return self._buffer
+
+    def _all(self, start: int, length: int) -> bytes:
+        """As many bytes, unless the file ends before. Raises OSError."""
+        parts = []
+        while length and (part := self._files.pread(self._fd, length, start)):
+            parts.append(part)
+            start, length = start + len(part), length - len(part)
+        return b"".join(parts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from indelible.errors import Busy, Misconfigured
 from indelible.journal.directory import JOURNAL, check_layout, damaged, file_name, file_number, interrupted, read_manifest
@@ -13,14 +12,6 @@ from indelible.journal.frame import After, Broken, Found, seed
 from indelible.journal.port import Place, Placed, Position
 from indelible.journal.scan import Tape
 from indelible.journal.snapshot import Snapshot
-
-
-class _Before(NamedTuple):
-    """The file that was read last, and how it ended."""
-
-    file: str
-    length: int
-    checksum: str
 
 
 class Whole:
@@ -34,7 +25,7 @@ class Whole:
         self._names = self._standing()
         self.total = sum((self._directory / name).stat().st_size for name in self._names)
         self._limit, end = self._last(last)
-        start = Place(end if first == last and not self._limit else self._position(first), first, 0)
+        start = Place(end if first == last and not self._limit else Position(self._first(first).position or 0), first, 0)
         self.snapshot = Snapshot(files, self._directory, id, start, Place(end, last, self._limit))
 
     def frames(self) -> Iterator[tuple[Placed, int]]:
@@ -45,7 +36,7 @@ class Whole:
         """
         position, before, done = self.snapshot.first.position, None, 0
         for number in self._numbers:
-            after = self._after(number + 1) if number < self._numbers[-1] else None
+            after = self._first(number + 1).after if number < self._numbers[-1] else None
             limit = after.length if after else self._limit
             path = self._directory / file_name(number)
             prev, offset = seed(path.name), 0
@@ -59,7 +50,7 @@ class Whole:
                     yield Placed(place, found.text, found.frame, Place(position, number, offset)), done + offset
             if after and after.checksum != prev:
                 raise damaged(path, offset, f"it does not end as {file_name(number + 1)} says")
-            before, done = _Before(path.name, offset, prev), done + path.stat().st_size
+            before, done = After(path.name, offset, prev), done + path.stat().st_size
 
     def unchanged(self) -> None:
         """Raises Busy if the files are others than at the beginning: a service was started on them, or a repair was made."""
@@ -82,10 +73,10 @@ class Whole:
             raise damaged(tape.path, offset, str(broken)) from None
         return found
 
-    def _joins(self, path: Path, found: Found, before: _Before | None, position: int) -> None:
+    def _joins(self, path: Path, found: Found, before: After | None, position: int) -> None:
         """Raises Damaged if a file does not follow the one that was read before it."""
         told = found.after
-        if before and (told is None or (told.file, told.length, told.checksum) != before):
+        if before and told != before:
             raise damaged(path, 0, f"its first frame follows {told.file if told else 'nothing'}, not {before.file} as that is")
         if found.position != position:
             raise damaged(path, 0, f"it begins at position {found.position}, not {position}")
@@ -108,14 +99,10 @@ class Whole:
             raise damaged(self._directory / file_name(number), 0, "its first frame does not hold")
         return offset, position
 
-    def _position(self, number: int) -> Position:
+    def _first(self, number: int) -> Found:
+        """The first frame of a file, which says where that begins and what comes before it."""
         with self._tape(number) as tape:
-            return Position(self._found(tape, 0, seed(file_name(number)), tape.size()).position or 0)
-
-    def _after(self, number: int) -> After | None:
-        """What the first frame of a file says about the one before it."""
-        with self._tape(number) as tape:
-            return self._found(tape, 0, seed(file_name(number)), tape.size()).after
+            return self._found(tape, 0, seed(file_name(number)), tape.size())
 
     def _tape(self, number: int) -> Tape:
         path = self._directory / file_name(number)

@@ -19,8 +19,7 @@ from typing import IO, cast
 
 from msgspec import Struct, msgpack
 
-from indelible import errors
-from indelible.errors import Fault, IndelibleError, Refused
+from indelible.errors import REFUSALS, Fault, IndelibleError
 from indelible.formats import split
 from indelible.journal.port import Frame
 from indelible.log.prepare import Prepared, Terms, prepare
@@ -28,8 +27,6 @@ from indelible.log.prepare import Prepared, Terms, prepare
 PREFIX = 8  # bytes of a message's length
 _BUFFER = 4 << 20  # bytes that a socket holds, if the system lets it: a whole request without a turn of the other side
 _HASH = 32
-
-_REFUSALS = {kind.name: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Refused)}
 
 
 class _Asked(Struct, frozen=True):
@@ -87,7 +84,7 @@ class Workshop:
             lines = split(body, content_type, terms.limits)
             return await prepare(lines, terms), lines.single
         if isinstance(answer, _No):
-            raise _REFUSALS[answer.name](answer.detail, answer.faults, answer.total)
+            raise REFUSALS[answer.name](answer.detail, answer.faults, answer.total)
         return _prepared(answer, text if answer.text else _with_end(body), terms), answer.single
 
     async def close(self) -> None:

@@ -21,24 +21,22 @@ class ConflictEntry(NamedTuple):
     body: bytes
 
 
+def opening(type: str) -> bytes:
+    """How the body of an event of the service's own begins. The door refuses its types, so no one else's does."""
+    return b'{"type":"%b","source":"%b",' % (type.encode(), SOURCE.encode())
+
+
 def conflict_body(source: str, id: str, first: int, refused: bytes) -> bytes:
     """The conflict event's bytes, from the frame and the fold alone (docs/format.md). `first` is the index that holds the id.
 
     `refused` is the other event verbatim, so this body may be larger than any limit at the door.
     """
-    return b'{"type":"%b","source":"%b","data":{"source":%b,"id":%b,"index":%d,"refused":%b}}' % (
-        CONFLICT.encode(),
-        SOURCE.encode(),
-        encode(source),
-        encode(id),
-        first,
-        refused,
-    )
+    return b'%b"data":{"source":%b,"id":%b,"index":%d,"refused":%b}}' % (opening(CONFLICT), encode(source), encode(id), first, refused)
 
 
 def is_conflict(body: bytes) -> bool:
-    """Whether a body is a conflict event's. The door refuses this type, so no one else can write one."""
-    return body.startswith(b'{"type":"%b","source":"%b",' % (CONFLICT.encode(), SOURCE.encode()))
+    """Whether a body is a conflict event's."""
+    return body.startswith(opening(CONFLICT))
 
 
 def conflict_entry(source: str, id: str, first: int, refused: bytes, salt: bytes, origin: Origin) -> ConflictEntry:

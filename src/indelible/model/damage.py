@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from indelible.model.conflict import SOURCE
+from indelible.model.conflict import opening
 
 DAMAGE = "indelible.damage"
 
@@ -25,6 +25,11 @@ class Gap(NamedTuple):
     stop: int
     lost: bool
     reason: str
+
+    @property
+    def where(self) -> str:
+        """Where in the file, for people."""
+        return f"bytes {self.start} to {self.stop}" if self.stop > self.start else f"byte {self.start}"
 
 
 class Repair(NamedTuple):
@@ -63,11 +68,10 @@ class Damage(Struct, frozen=True):
 
 
 class _Event(Struct):
-    type: str
-    source: str
     data: Damage
 
 
+_START = opening(DAMAGE)
 _decode = msgspec.json.Decoder(_Event).decode
 _encode = msgspec.json.encode
 
@@ -75,14 +79,9 @@ _encode = msgspec.json.encode
 def damage_body(gap: Gap, head: Head) -> bytes:
     """The event's bytes: one line, its members in this order."""
     data = Damage(gap.file, gap.start, gap.stop, gap.lost, head.index, head.size, b64encode(head.root).decode(), head.generation)
-    return b'{"type":"%b","source":"%b","data":%b}' % (DAMAGE.encode(), SOURCE.encode(), _encode(data))
+    return b'%b"data":%b}' % (_START, _encode(data))
 
 
 def damage_in(line: bytes) -> Damage | None:
-    """What the event in `line` says, if it is a damage event. Nobody else can write one: the door refuses the type."""
-    if not line.startswith(_START):
-        return None
-    return _decode(line).data
-
-
-_START = b'{"type":"%b","source":"%b",' % (DAMAGE.encode(), SOURCE.encode())
+    """What the event in `line` says, if it is a damage event."""
+    return _decode(line).data if line.startswith(_START) else None

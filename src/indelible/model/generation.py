@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from indelible.model.conflict import SOURCE
+from indelible.model.conflict import opening
 
 GENERATION = "indelible.generation"
 
@@ -19,12 +19,10 @@ class Begun(Struct, frozen=True):
 
 
 class _Event(Struct):
-    type: str
-    source: str
     data: Begun
 
 
-_START = b'{"type":"%b","source":"%b",' % (GENERATION.encode(), SOURCE.encode())
+_START = opening(GENERATION)
 _decode = msgspec.json.Decoder(_Event).decode
 _encode = msgspec.json.encode
 
@@ -35,5 +33,5 @@ def generation_body(begun: Begun) -> bytes:
 
 
 def begun_in(line: bytes) -> Begun | None:
-    """What the event in `line` says, if it is a generation event. Nobody else can write one: the door refuses the type."""
+    """What the event in `line` says, if it is a generation event."""
     return _decode(line).data if line.startswith(_START) else None

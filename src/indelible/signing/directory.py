@@ -12,7 +12,7 @@ from msgspec import MsgspecError, Struct
 from msgspec.json import decode, encode, format
 
 from indelible.errors import Damaged, Malformed, Misconfigured
-from indelible.journal.files import Files, create, sync_directory
+from indelible.journal.files import Files, replace, sync_directory
 from indelible.signing.keys import Held, Identity, new_key, text_of
 from indelible.signing.ledger import FileLedger, Read, ReadLedger, open_ledger, read_ledger
 from indelible.signing.notes import Notes
@@ -158,8 +158,7 @@ def _seconds(text: str) -> int:
 
 
 def _write(files: Files, data: Path, identity: Identity) -> None:
-    """The old file or the new one is there after a power cut, and the new one once this returns."""
-    path = data / SIGNING / KEYS
+    """Replace keys.json, durably (files.replace)."""
     keys = [
         _Key(
             held.public.vkey,
@@ -169,7 +168,4 @@ def _write(files: Files, data: Path, identity: Identity) -> None:
         )
         for held in identity.keys
     ]
-    new = path.with_suffix(".new")
-    files.close(create(files, new, format(encode(_Keys(FORMAT, identity.origin, keys))) + b"\n", 0))
-    files.rename(new, path)
-    sync_directory(files, path.parent)
+    replace(files, data / SIGNING / KEYS, format(encode(_Keys(FORMAT, identity.origin, keys))) + b"\n")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from indelible.errors import Malformed
 from indelible.signing.ledger import NAME, decoded
-from indelible.tree.checkpoint import Checkpoint, parse_checkpoint
+from indelible.tree.checkpoint import Checkpoint, Told, parse_checkpoint
 from indelible.tree.note import parse_note
 
 
@@ -17,6 +17,10 @@ class Stored(NamedTuple):
     line: int
     checkpoint: Checkpoint
     note: bytes
+
+    def told(self, path: Path) -> Told:
+        """What it says of its tree; `path` is the file that it stands in."""
+        return Told(self.checkpoint.size, self.checkpoint.root, f"in line {self.line} of {path}")
 
 
 class AllStored(NamedTuple):

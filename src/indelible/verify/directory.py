@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from indelible.errors import Unproven
-from indelible.tree.checkpoint import Told
 from indelible.verify.terms import Terms, Verdict
 from indelible.verify.trust import Accepted, by_own_keys
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from indelible.offline import Directory
     from indelible.signing.keys import Identity
     from indelible.signing.stored import Stored
+    from indelible.tree.checkpoint import Told
 
 
 class Checked(NamedTuple):
@@ -23,10 +23,6 @@ class Checked(NamedTuple):
 
     held: Directory
     newest: Mapping[str, Accepted]
-
-
-def is_directory(target: str) -> bool:
-    return Path(target).is_dir()
 
 
 def verify(target: str, terms: Terms) -> Verdict:
@@ -74,12 +70,12 @@ def signed(notes: Sequence[Stored], identity: Identity, terms: Terms, path: Path
     told: dict[str, list[Told]] = {}
     for stored in notes:
         origin = stored.checkpoint.origin
-        where = f"in line {stored.line} of {path}"
+        says = stored.told(path)
         try:
             by_own_keys(stored.note, identity.public(origin))
         except Unproven as error:
-            raise Unproven(f"the checkpoint {where}: {error.detail}") from None
-        told.setdefault(origin, []).append(Told(stored.checkpoint.size, stored.checkpoint.root, where))
+            raise Unproven(f"the checkpoint {says.where}: {error.detail}") from None
+        told.setdefault(origin, []).append(says)
         if origin not in newest or stored.checkpoint.size >= newest[origin].checkpoint.size:
             newest[origin] = stored
     if terms.trust.names and not newest.keys() & set(terms.trust.names):

@@ -12,8 +12,8 @@ from urllib.parse import quote, urlsplit
 from msgspec import Raw
 
 from indelible.client import answers
-from indelible.client.connection import Answer, Broken, Connection
-from indelible.client.patience import Patience, retried, seconds
+from indelible.client.connection import Answer, Broken, Connection, whole_answer
+from indelible.client.patience import Patience, answered
 from indelible.errors import Malformed, NotFound
 from indelible.tree import note
 from indelible.tree.merkle import WIDTH
@@ -49,21 +49,13 @@ class Server:
         headers = {"Accept-Encoding": "gzip" if packed else "identity"}
         patience = Patience(self._patience, self._now, self._pause)
         self._connection.most = most
-        while True:
-            wait = 0.0
-            try:
-                answer = self._connection.exchange("GET", target, None, headers, patience.step())
-                if answer.status == 200:
-                    return answer.body
-                if not retried(answer.status):
-                    return bytes(answers.read(answer, Raw, self.url))  # it raises: this is no 200
-                why, wait = answers.seen(answer), seconds(answer.retry_after)
-            except Broken as broken:
-                why = str(broken)
-            patience.again(self.url, why, wait)
+        return answered(self._connection, patience, "GET", target, self._body, headers=headers)
 
     def close(self) -> None:
         self._connection.close()
+
+    def _body(self, answer: Answer) -> bytes:
+        return answer.body if answer.status == 200 else bytes(answers.read(answer, Raw, self.url))  # which raises: this is no 200
 
 
 class Remote:
@@ -135,8 +127,7 @@ class _Bounded(Connection):
                 response.close()
             http.close()  # half an exchange lies on it
             raise
-        kind = response.getheader("Content-Type", "").partition(";")[0].strip().lower()
-        return Answer(response.status, kind, response.getheader("Retry-After", ""), response.getheader("Location", ""), text)
+        return whole_answer(response, text)
 
 
 class _Hasty:

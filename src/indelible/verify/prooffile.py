@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from indelible.errors import BadParameter, Misconfigured, Unproven
+from indelible.errors import BadParameter, Unproven
+from indelible.model.header import header
 from indelible.tree.merkle import leaf_hash
 from indelible.tree.note import Key
 from indelible.tree.proofs import verify_inclusion
 from indelible.tree.tlogproof import Proof, parse_proof
-from indelible.verify.entries import header
 from indelible.verify.fetch import Remote, Server, log_url
 from indelible.verify.server import entry_at, signed_tree
 from indelible.verify.targets import content
 from indelible.verify.terms import Terms, Verdict
-from indelible.verify.trust import Accepted
+from indelible.verify.trust import Accepted, nobodys_key
 
 
 def verify(target: str, terms: Terms) -> Verdict:
@@ -50,5 +50,5 @@ def _entry(proof: Proof, accepted: Accepted, terms: Terms, server: Server | None
 
 def _own(server: Server | None) -> list[Key]:
     if server is None:
-        raise Misconfigured("whose signature would count? give the log's key with --key or --policy, or the server to ask with --server")
+        raise nobodys_key()
     return list(Remote(server).keys())

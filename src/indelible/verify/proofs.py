@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -12,12 +11,13 @@ from msgspec.json import decode
 
 from indelible.errors import BadParameter, Malformed, Unproven
 from indelible.model.beginning import confirm_start
+from indelible.model.header import hold
 from indelible.tree.keys import NoteKey
 from indelible.tree.merkle import leaf_hash
 from indelible.tree.note import Key
 from indelible.tree.proofs import verify_inclusion
 from indelible.tree.text import unbase64, unhash
-from indelible.verify.entries import hold, unspliced
+from indelible.verify.entries import unspliced
 from indelible.verify.fetch import Remote, Server, url_of
 from indelible.verify.server import signed_tree
 from indelible.verify.terms import Terms, forked
@@ -140,7 +140,7 @@ class _Asked:
     def _opened(self, server: Server, note: bytes, origin: str) -> Accepted:
         """The checkpoint, held against what the log showed before. The next proof often has the same one."""
         if note not in self._accepted:
-            accepted = self._terms.trust.opened(note, lambda: _named(Remote(server).keys(), origin))
+            accepted = self._terms.trust.opened(note, lambda: own_keys(Remote(server), origin))
             told = self._terms.told(accepted)
             tree = signed_tree(Remote(server), accepted.checkpoint.size, accepted.checkpoint.root) if told else None
             for each in told:
@@ -176,6 +176,7 @@ class _Read:
         pass
 
 
-def _named(keys: Sequence[Key], origin: str) -> list[Key]:
-    """A log's keys under the name of an earlier tree of it too, which signs with the same keys."""
+def own_keys(log: Remote, origin: str) -> list[Key]:
+    """The keys that a server shows as a log's, under the name of an earlier tree of it too, which signs with the same keys."""
+    keys = log.keys()
     return [*keys, *(NoteKey(origin, key.public) for key in keys if isinstance(key, NoteKey))]

@@ -7,17 +7,18 @@ from collections.abc import Callable, Sequence
 from msgspec import UNSET, MsgspecError, Raw, Struct, UnsetType
 from msgspec.json import decode
 
-from indelible.errors import BadParameter, Malformed, Misconfigured, Unproven
+from indelible.errors import BadParameter, Malformed, Unproven
+from indelible.model.header import header, hold
 from indelible.model.receipt import Receipt, Status
-from indelible.tree.keys import NoteKey
 from indelible.tree.merkle import leaf_hash
 from indelible.tree.note import Key
 from indelible.tree.text import base64
 from indelible.verify import entries
-from indelible.verify.fetch import Remote, Server, log_url, url_of
-from indelible.verify.proofs import Proven, checked, described, note_of, prover
+from indelible.verify.fetch import Remote, Server, url_of
+from indelible.verify.proofs import Proven, checked, described, note_of, own_keys, prover
 from indelible.verify.targets import content
 from indelible.verify.terms import Terms, Verdict
+from indelible.verify.trust import nobodys_key
 
 _SHOWN = 3  # receipts that a verdict describes one by one
 
@@ -86,7 +87,7 @@ def _sent(sent: list[bytes] | None, place: int) -> bytes | None:
 
 def _held(receipt: Receipt, proven: Proven, body: bytes | None) -> str:
     """What was found. Raises Malformed or Unproven."""
-    said = entries.header(proven.entry)
+    said = header(proven.entry)
     if base64(leaf_hash(proven.entry)) != receipt.leaf:
         raise Unproven("another entry stands there than the receipt promises: its leaf is not the receipt's")
     if said.recorded != receipt.recorded:
@@ -95,7 +96,7 @@ def _held(receipt: Receipt, proven: Proven, body: bytes | None) -> str:
         raise Unproven(f"the receipt says {receipt.status.value}, and the entry is of type {said.type}")
     if said.is_conflict:
         if proven.body is not None:
-            entries.hold(proven.entry, proven.salt, proven.body)
+            hold(proven.entry, proven.salt, proven.body)
             if body is not None and entries.refused_in(proven.body) != body:
                 raise Unproven("the conflict entry keeps other bytes than the event's")
         what = "is the record of a conflict"
@@ -104,7 +105,7 @@ def _held(receipt: Receipt, proven: Proven, body: bytes | None) -> str:
             raise Unproven(f"the entry has the id {said.id!r}")
         for bytes_of_it in (body, proven.body):
             if bytes_of_it is not None:
-                entries.hold(proven.entry, proven.salt, bytes_of_it)
+                hold(proven.entry, proven.salt, bytes_of_it)
         what = f"is {said.type} from {said.source}"
     checkpoint = proven.accepted.checkpoint
     return f"{receipt.id}: entry {receipt.index} {what}, recorded {said.recorded}, under {checkpoint.size} entries of {checkpoint.origin}"
@@ -116,12 +117,12 @@ def _event(found: _Proven, terms: Terms) -> Verdict:
     accepted = terms.trust.opened(note_of(proof), lambda: _own(terms, proof.log, proof.origin))
     terms.compare(accepted)
     entry, salt = checked(proof, accepted)
-    said = entries.header(entry)
+    said = header(entry)
     kept = entries.unspliced(bytes(found.event)) if found.event is not UNSET else None
     given = entries.bodies(terms.event)[0] if terms.event is not None else None
     for body in (kept, given):
         if body is not None:
-            entries.hold(entry, salt, body)
+            hold(entry, salt, body)
     checkpoint = accepted.checkpoint
     event = "" if kept or given else "; the event's own bytes were not shown: --event FILE"
     place = (
@@ -134,10 +135,9 @@ def _event(found: _Proven, terms: Terms) -> Verdict:
 def _own(terms: Terms, log: str, origin: str) -> list[Key]:
     """The keys that the server shows as its own."""
     if terms.server is None:
-        raise Misconfigured("whose signature would count? give the log's key with --key or --policy, or the server to ask with --server")
-    server = Server(log_url(url_of(terms.server, log)), terms.key, terms.patience)
+        raise nobodys_key()
+    server = Server(url_of(terms.server, log), terms.key, terms.patience)
     try:
-        keys = Remote(server).keys()
+        return own_keys(Remote(server), origin)
     finally:
         server.close()
-    return [*keys, *(NoteKey(origin, key.public) for key in keys if isinstance(key, NoteKey))]

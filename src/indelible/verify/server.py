@@ -11,10 +11,6 @@ from indelible.verify.fetch import Remote, Server, log_url
 from indelible.verify.terms import Terms, Verdict, forked
 
 
-def is_server(target: str) -> bool:
-    return target.startswith(("http://", "https://"))
-
-
 def verify(target: str, terms: Terms) -> Verdict:
     """The log at a URL. Raises Unproven or Malformed at the first thing that does not hold, Unreachable, and what a server refuses with."""
     url = log_url(target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-from indelible.errors import BadParameter, Malformed
+from indelible.errors import BadParameter, Malformed, Misconfigured
 from indelible.tree.checkpoint import Checkpoint, Opened, open_checkpoint, parse_checkpoint
 from indelible.tree.cosignature import MLDSA44Key
 from indelible.tree.keys import NoteKey
@@ -58,6 +58,11 @@ def by_own_keys(note: bytes, keys: Collection[Key]) -> Accepted:
     """The checkpoint in a note that its own log's keys signed. Raises Malformed or Unproven."""
     origin = parse_checkpoint(parse_note(note).text).origin
     return Accepted(open_checkpoint(note, origin, keys), False)
+
+
+def nobodys_key() -> Misconfigured:
+    """The error where nobody gave a key, and nobody can be asked for the log's own."""
+    return Misconfigured("whose signature would count? give the log's key with --key or --policy, or the server to ask with --server")
 
 
 def trust(keys: Sequence[str], policy: bytes | None) -> Trust:
