@@ -23,6 +23,7 @@ class Whole:
         self._directory = data / JOURNAL
         self._numbers = range(first, last + 1)
         self._names = self._standing()
+        self._inode = self._last_inode()
         self.total = sum((self._directory / name).stat().st_size for name in self._names)
         self._limit, end = self._last(last)
         start = Place(end if first == last and not self._limit else Position(self._first(first).position or 0), first, 0)
@@ -54,8 +55,8 @@ class Whole:
 
     def unchanged(self) -> None:
         """Raises Busy if the files are others than at the beginning: a service was started on them, or a repair was made."""
-        if self._standing()[: len(self._names)] != self._names:
-            raise Busy(f"{self._directory} was changed while it was read: a service was started, or a repair was made; try again")
+        if self._standing()[: len(self._names)] != self._names or self._last_inode() != self._inode:
+            raise self._changed()
 
     def named(self, place: Place) -> str:
         """Where a frame stands, for people."""
@@ -70,6 +71,8 @@ class Whole:
                 raise Broken(f"the frame goes on beyond byte {limit}, where the file ends")
         except Broken as broken:
             self.unchanged()
+            if tape.path.name == file_name(self._numbers[-1]) and self._standing() != self._names:  # a start cuts what was the last file
+                raise self._changed() from None
             raise damaged(tape.path, offset, str(broken)) from None
         return found
 
@@ -110,6 +113,13 @@ class Whole:
             return Tape(self._files, path)
         except FileNotFoundError:
             raise damaged(path, 0, "the file is missing") from None
+
+    def _changed(self) -> Busy:
+        return Busy(f"{self._directory} was changed while it was read: a service was started, or a repair was made; try again")
+
+    def _last_inode(self) -> int:
+        """Which file has the last name: a start may give that to another. 0 where there is none."""
+        return max(((self._directory / name).stat().st_ino for name in self._names[-1:]), default=0)
 
     def _standing(self) -> list[str]:
         return sorted(file_name(number) for number in _numbers(self._files, self._directory) if number >= self._numbers[0])
