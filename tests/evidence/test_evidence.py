@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import re
 from base64 import b64decode, b64encode
+from collections.abc import Iterable
 from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from zipfile import ZIP_BZIP2, ZIP_LZMA, ZipFile
 
 import pytest
+from msgspec import structs
 from paper import KEY, MOMENT, OLD_KEY, ORIGIN, WITNESS, Paper, contents, events, made, rewritten
 
-from indelible.errors import Malformed, NotFound, TooLarge, Unproven
+from indelible.client.answers import Entries
+from indelible.errors import Busy, Malformed, NotFound, TooLarge, Unproven
 from indelible.evidence import gather as gathering
 from indelible.evidence.check import check
 from indelible.model import times
@@ -210,6 +213,21 @@ def test_half_an_answer_is_refused(tmp_path: Path) -> None:
     paper = Paper(events(9))
     paper.complete = False
     with pytest.raises(Unproven, match="half an answer"):
+        made(paper, tmp_path / "case.zip", BILLED)
+
+
+def test_a_server_that_gives_the_same_page_for_ever_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paper = Paper(events(9))
+    answer, asked = paper.entries, []
+
+    def stuck(filters: Iterable[tuple[str, str]]) -> Entries:
+        asked.append(filters)
+        assert len(asked) < 10
+        page = answer(filters)
+        return structs.replace(page, next=9)
+
+    monkeypatch.setattr(paper, "entries", stuck)
+    with pytest.raises(Busy, match="does not come further"):
         made(paper, tmp_path / "case.zip", BILLED)
 
 
