@@ -11,7 +11,7 @@ from time import time, time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
 from indelible.config import Progress, Settings, unusable
-from indelible.errors import Damaged, Misconfigured
+from indelible.errors import Damaged, IndelibleError, Misconfigured
 
 if TYPE_CHECKING:
     from indelible.journal.file import FileJournal
@@ -42,12 +42,25 @@ def repair(settings: Settings, write: bool, progress: Progress, files: Files | N
         recorder.replay()
         if recorder.damage:
             raise recorder.damage
-        rebuild(recorder, built.write, pieces, Logs(seen.logs, set(settings.logs)), time_ns() // 1000, os.urandom)
+        logs = Logs(seen.logs, {*settings.logs, *_signed_logs(settings.data)})
+        rebuild(recorder, built.write, pieces, logs, time_ns() // 1000, os.urandom)
 
     try:
         return repair_journal(settings.data, wrong, fill, write=write, file_size=settings.journal_file_size, files=files, progress=progress)
     except OSError as error:
         raise unusable(settings, error) from error
+
+
+def _signed_logs(data: Path) -> set[str]:
+    """The logs of which something was signed in `data`, as far as that can be read: all frames of one may be lost."""
+    from indelible.signing.directory import read_identity, read_known
+    from indelible.signing.names import tree_in
+
+    try:
+        identity, notes = read_identity(data), read_known(data).notes
+    except (IndelibleError, OSError):
+        return set()
+    return {tree[0] for name in notes.by_origin() if (tree := tree_in(identity.origin if identity else "", name))}
 
 
 def keys(settings: Settings) -> tuple[Identity | None, list[str]]:

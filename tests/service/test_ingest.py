@@ -339,3 +339,20 @@ def test_questions_that_take_all_threads_keep_no_event_and_no_checkpoint_waiting
             await slow
 
     with_service(tmp_path, work)
+
+
+def test_whoever_waits_for_a_checkpoint_keeps_no_room_from_others(tmp_path: Path) -> None:
+    """Nothing is signed here but by `tick`, and nobody witnesses: the first requests wait for all of their time."""
+    line = b'{"type":"t","source":"s","data":"%b"}\n' % (b"x" * 200_000)
+
+    async def work(web: Web) -> None:
+        waiting = [asyncio.create_task(web.post(line * 5, NDJSON, "/v1/events?ack=witnessed")) for _ in range(2)]
+        for _ in range(2000):  # turns, until both are stored and wait
+            await asyncio.sleep(0.01 if web.service.recorder.size("default") < 10 else 0)
+        assert (await web.post(line * 5, NDJSON)).status == 201
+        assert not any(task.done() for task in waiting)
+        for task in waiting:
+            answer = await task
+            assert answer.status == 201 and [each["state"] for each in answer.json["receipts"]] == ["sequenced"] * 5
+
+    with_service(tmp_path, work, limits=Limits(batch_bytes=1 << 20), in_flight=2 << 20, ack_timeout=3)

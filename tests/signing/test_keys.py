@@ -84,7 +84,7 @@ def test_keys_are_made_shown_and_rotated_by_the_command_and_no_secret_is_printed
     assert "signed since" in keys(data, "rotate", "--overlap", "0s", "--logs", "a").output
     secrets = [key["secret"] for key in stored(data)["keys"] if key["secret"]]
     shown = "".join(keys(data, "show").output for _ in range(2))
-    assert secrets and not any(secret in shown or secret.rpartition("+")[2] in shown for secret in secrets)
+    assert secrets and not any(secret in shown or secret.split("+", 4)[4] in shown for secret in secrets)
     assert keys(data, "rotate", "--overlap", "soon").exit_code == 2
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from hashlib import sha256
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import mth
 
@@ -41,6 +41,7 @@ def root(size: int) -> bytes:
     return tree.root()
 
 
+@settings(deadline=None)  # the first example of a size makes its tree
 @given(SIZES, st.data())
 def test_hashes_and_earlier_roots_are_those_of_the_tree(size: int, data: st.DataObject) -> None:
     shown = tiles(size)
@@ -53,6 +54,7 @@ def test_hashes_and_earlier_roots_are_those_of_the_tree(size: int, data: st.Data
         assert b"".join(tree(tile.level, start, tile.stop)) == shown[tile.path][32 * (start - tile.start) :]
 
 
+@settings(deadline=None)
 @given(SIZES.filter(bool), st.data())
 def test_a_false_tile_gives_no_hash_and_is_named(size: int, data: st.DataObject) -> None:
     shown = tiles(size)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from served import server
-from trails import HARMLESS, LOSSES, Harm, contents, files, flip, frames_of, harm_two, line, mend, overwrite, trail
+from trails import HARMLESS, LOSSES, Harm, contents, files, frames_of, harm_the_last_below_its_mark, harm_two, line, mend, overwrite, trail
 from verify_support import life, sign
 
 from indelible.cli.main import run
@@ -94,12 +94,21 @@ def test_a_tree_that_is_shorter_than_was_signed_is_found(data: Path) -> None:
     assert [wrong.help for wrong in report.wrong] == ["keep the directory as it is and put a backup back beside it"]
 
 
-def test_what_a_repair_has_declared_lost_is_told_and_is_nothing_wrong(data: Path) -> None:
-    flip(data)
+@pytest.mark.parametrize("harm", [harm for harm in LOSSES if harm is not harm_the_last_below_its_mark], ids=lambda harm: harm.__name__)
+def test_what_a_repair_has_declared_lost_is_told_and_is_nothing_wrong(harm: Harm, data: Path) -> None:
+    """Even if nothing is left of the tree that was signed, nor of its log."""
+    harm(data)
     mend(data)
     report = fsck(data)
     assert report.wrong == []
     assert any("says that the others are lost" in line for line in report.looked)
+
+
+def test_what_was_signed_and_no_repair_knows_of_stays_wrong(data: Path) -> None:
+    """No mark of the journal says that these frames were durable; that their tree was signed does."""
+    harm_the_last_below_its_mark(data)
+    mend(data)
+    assert "stand under the root" in details(fsck(data))
 
 
 @pytest.fixture(scope="module")

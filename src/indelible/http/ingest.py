@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter, time_ns
-from types import TracebackType
 from typing import NamedTuple
 
 from starlette.types import Receive, Scope, Send
@@ -15,15 +14,18 @@ from indelible.errors import BadParameter, Busy, Fault, JournalFailed, NotAnEven
 from indelible.formats import split
 from indelible.http import receipts
 from indelible.http.climb import reached
+from indelible.http.hold import Hold
 from indelible.http.packed import inflated
 from indelible.http.service import Service
 from indelible.log.prepare import Prepared, Terms
+from indelible.log.recorder import Recorded
 from indelible.log.together import Together
 from indelible.model.event import Limits
 from indelible.model.receipt import State
 
 KEY_CHARACTERS = 256  # of an Idempotency-Key
 _SEEN = 1 << 20  # bytes of a body in which the senders of refused events are looked up
+_RECEIPT = 256  # bytes that are left of an event once it is durable
 _LARGE = 64 << 10  # bytes above which preparing is worth another process
 _MANY = 2000  # receipts that take longer to write than others may wait
 _INFLATING = 2  # threads
@@ -63,20 +65,26 @@ class Ingest:
         if not service.recorder.ready:
             raise Busy("the journal is being replayed: send the same bytes again in a moment")
         asked = _asked(scope, service.limits)
-        with _Hold(self) as hold:
+        with Hold(self) as hold:
             body = await self._body(receive, hold)
             if body is None:
                 return  # the client is gone before it had said everything
             if asked.gzip:
                 body = await self._inflated(body, hold)
-            status, answer = await self._stored(body, asked, scope["path_params"]["log"])
+            recorded, single = await self._stored(body, asked, scope["path_params"]["log"])
+            body = b""
+            if asked.ack in (State.proven, State.witnessed):  # for seconds: its body must not keep others out meanwhile
+                recorded = receipts.light(recorded)
+                hold.keep(_RECEIPT * len(recorded.prepared.ids))
+            state = await reached(service, recorded, asked.ack)
+            status, answer = receipts.of_one(recorded, state) if single else receipts.of_batch(recorded, *receipts.counts(recorded), state)
         service.metrics.answered(status)
         length = (b"content-length", b"%d" % len(answer))
         await send({"type": "http.response.start", "status": status, "headers": [*ANSWER_HEADERS, length]})
         await send({"type": "http.response.body", "body": answer})
 
-    async def _stored(self, body: bytes, asked: Asked, log: str) -> tuple[int, bytes]:
-        """The status and the answer, once every event is durable and in order."""
+    async def _stored(self, body: bytes, asked: Asked, log: str) -> tuple[Recorded, bool]:
+        """What became of the events, once every one is durable and in order, and whether the body was one event."""
         service, metrics = self._service, self._service.metrics
         try:
             prepared, single = await self._prepared(body, asked, log)
@@ -90,10 +98,8 @@ class Ingest:
             service.refusals.events(prepared.faults, prepared.refused, _sent(body, asked, service.limits))
         if len(prepared.ids) > _MANY:
             await asyncio.sleep(0)  # small requests that became durable with it first
-        counts = receipts.counts(recorded)
-        metrics.recorded(*counts, prepared.refused, len(prepared.frame.text), perf_counter() - begun)
-        state = await reached(service, recorded, asked.ack)
-        return receipts.of_one(recorded, state) if single else receipts.of_batch(recorded, *counts, state)
+        metrics.recorded(*receipts.counts(recorded), prepared.refused, len(prepared.frame.text), perf_counter() - begun)
+        return recorded, single
 
     async def _prepared(self, body: bytes, asked: Asked, log: str) -> tuple[Prepared, bool]:
         """The frame, and whether the body was one event."""
@@ -104,7 +110,7 @@ class Ingest:
         lines = split(body, asked.content_type, service.limits)
         return await self._together.prepare(lines, terms), lines.single
 
-    async def _body(self, receive: Receive, hold: _Hold) -> bytes | None:
+    async def _body(self, receive: Receive, hold: Hold) -> bytes | None:
         """All of it, or None if the client went away. Raises TooLarge, or Busy if too much is in flight."""
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -125,7 +131,7 @@ class Ingest:
                 raise _too_large(self._service.limits)
         return b"".join(pieces)
 
-    async def _inflated(self, body: bytes, hold: _Hold) -> bytes:
+    async def _inflated(self, body: bytes, hold: Hold) -> bytes:
         """Raises NotJSON for what is not gzip, TooLarge as soon as it passes the limit."""
         most = self._service.limits.batch_bytes
         if len(body) < _PACKED:
@@ -144,26 +150,6 @@ class Ingest:
 
     def release(self, size: int) -> None:
         self._held -= size
-
-
-class _Hold:
-    """The bytes that one request holds, given back when it ends."""
-
-    __slots__ = ("_ingest", "_size")
-
-    def __init__(self, ingest: Ingest) -> None:
-        self._ingest = ingest
-        self._size = 0
-
-    def __enter__(self) -> _Hold:
-        return self
-
-    def more(self, size: int) -> None:
-        self._ingest.hold(size)
-        self._size += size
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._ingest.release(self._size)
 
 
 def _asked(scope: Scope, limits: Limits) -> Asked:

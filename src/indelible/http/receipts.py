@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections import Counter
 from itertools import count, repeat
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 from msgspec.json import Encoder, encode
 
 from indelible.errors import Conflict, Fault
@@ -41,6 +41,12 @@ def counts(recorded: Recorded) -> tuple[int, int, int]:
         return len(recorded.prepared.ids), 0, 0
     became = Counter(settled.status for settled in recorded.settled.values())
     return len(recorded.prepared.ids) - len(recorded.settled), became[Status.duplicate], became[Status.conflict]
+
+
+def light(recorded: Recorded) -> Recorded:
+    """What receipts are made of, and no more: without the events themselves."""
+    prepared = recorded.prepared
+    return recorded._replace(prepared=structs.replace(prepared, frame=structs.replace(prepared.frame, text=b"", salts=b""), lines=[]))
 
 
 def of_one(recorded: Recorded, state: State = State.sequenced) -> tuple[int, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from indelible.log.proofs import Proofs
 from indelible.log.recorder import Recorder
 from indelible.log.runs import runs
 from indelible.tree.checkpoint import Told
+
+_LATER = re.compile("/g([1-9][0-9]{0,8})$")  # how the name of a log's later trees ends
 
 
 class Finding(NamedTuple):
@@ -40,7 +43,6 @@ class Audit:
         self._due = {origin: deque(sorted(each)) for origin, each in told.items()}
         self._end: Place | None = None  # where the folded frames end
         self._fits: dict[str, int] = {}  # by origin, the largest size that was as it was told
-        self._trees: dict[str, tuple[str, Generation]] = {}  # by origin, of what was folded
 
     def run(self, frames: Iterable[Placed]) -> Iterator[Finding]:
         """Every difference, of each tree the first, in the order of the journal. Raises Damaged at a frame that is not as it was hashed."""
@@ -61,7 +63,6 @@ class Audit:
     def _compared(self, log: str) -> Iterator[Finding]:
         generation = self._recorder.generations(log)[-1]
         origin = self._name(log, generation.number)
-        self._trees[origin] = log, generation
         due, size = self._due.get(origin, deque()), generation.tree.size
         while due and due[0].size <= size:
             told = due.popleft()
@@ -81,11 +82,17 @@ class Audit:
         for origin, due in self._due.items():
             if not due:
                 continue
-            told = due[-1]
-            if origin not in self._trees:
-                yield Finding(f"{told.size} entries of {origin} stand under the root {told.where}, and {journal} has none of them")
-                continue
-            log, generation = self._trees[origin]
-            later = [each for each in self._recorder.generations(log) if each.number > generation.number]
-            lost = f"{told.size} entries of {origin} stand under the root {told.where}, and {journal} has {generation.tree.size} of them"
-            yield Finding(f"{lost}: entry {later[0].start} says that the others are lost" if later else lost, bool(later))
+            told, (size, later) = due[-1], self._left_of(origin)
+            lost = f"{told.size} entries of {origin} stand under the root {told.where}, and {journal} has {size or 'none'} of them"
+            yield Finding(f"{lost}: entry {later.start} says that the others are lost" if later else lost, later is not None)
+
+    def _left_of(self, origin: str) -> tuple[int, Generation | None]:
+        """How many entries of a tree there are, and the tree that was begun after it, if one was: its first entry says why."""
+        named = _LATER.search(origin)
+        number = int(named[1]) if named else 1
+        for log in self._recorder.logs:
+            if self._name(log, number) == origin:
+                trees = self._recorder.generations(log)
+                size = sum(each.tree.size for each in trees if each.number == number)
+                return size, next((each for each in trees if each.number > number), None)
+        return 0, None
