@@ -149,6 +149,7 @@ WRONG = [
     ("logs", "", "names, each once"),
     ("logs", "a,a", "names, each once"),
     ("logs", "Default", "names, each once"),
+    ("logs", "default,g2", "not g and a number"),
     ("logs", "-a", "names, each once"),
     ("logs", "a" * 64, "names, each once"),
     ("logs", "a\n", "names, each once"),

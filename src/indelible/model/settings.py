@@ -14,7 +14,7 @@ _KIB, _MIB, _GIB = 1 << 10, 1 << 20, 1 << 30
 _UNITS = {"": 1, "b": 1, "kib": _KIB, "mib": _MIB, "gib": _GIB}
 _SIZE = re.compile(r"(\d{1,15}) ?(b|kib|mib|gib|)", re.IGNORECASE | re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
-_LOG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_LOG = re.compile(r"(?!g[0-9]+\Z)[a-z0-9][a-z0-9-]{0,62}")  # g2 names the second tree of the log before it
 _ORIGIN = re.compile(r"[!-*,-~]*[!-*,-.0-~]", re.ASCII)  # what a signing key's name can hold of ASCII
 MOST_ORIGIN = 180  # characters; a witness's signature has room for 255, log and generation included
 _KEY = re.compile(r"[!-~]{32,1024}")
@@ -123,7 +123,9 @@ def _names(value: object) -> tuple[str, ...]:
         logs = tuple(names)
         if len(set(logs)) == len(logs):
             return logs
-    raise ValueError("names, each once, of a-z, 0-9 and - (not first), at most 63 characters long, such as default,billing")
+    raise ValueError(
+        "names, each once, of a-z, 0-9 and - (not first), of at most 63 characters, not g and a number, such as default,billing"
+    )
 
 
 def _origin(value: object) -> str | None:
