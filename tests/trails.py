@@ -21,6 +21,7 @@ from indelible.log.prepare import Terms, prepare
 from indelible.log.recorder import Recorder
 from indelible.model.damage import Repair
 from indelible.model.event import Limits
+from indelible.signing.directory import made
 
 SIZE = 4096  # of a journal file
 LOGS = ("billing", "default")
@@ -74,6 +75,7 @@ def trail(data: Path, frames: int = 34) -> list[Receipt]:
         return receipts
 
     receipts = asyncio.run(main())
+    made(Quick(), data, "trail.example", MOMENT // 1_000_000)
     assert len(files(data)) >= 5
     return receipts
 
@@ -263,6 +265,7 @@ def forged_trail(data: Path) -> int:
         await journal.close()
 
     asyncio.run(main())
+    made(Quick(), data, "trail.example", MOMENT // 1_000_000)
     return 1
 
 

@@ -105,9 +105,9 @@ async def serving(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(journal.close)
         recorder = Recorder(journal)
-        signing = open_signing(Files(), data, "trail.example", int(time()))
+        signing = open_signing(Files(), data, "trail.example", int(time()), journal.end.position)
         proofs = Proofs(recorder, journal.reader())
-        publisher = Publisher(proofs, signing.ledger, signing.identity, logs, time, halted=signing.restored)
+        publisher = Publisher(proofs, signing.ledger, signing.identity, logs, time, halted=signing.halted)
         stack.callback(publisher.close)
         store = Tail(data / "tail", journal.reader(), journal.first, recorder)
         stack.push_async_callback(store.close)

@@ -150,7 +150,7 @@ def compose(settings: Settings, progress: Progress) -> Service:
     except OSError as error:
         raise unusable(settings, error) from error
     proofs = Proofs(recorder, journal.reader())
-    halted, reading = signing.restored or settings.read_only, settings.read_only
+    halted, reading = signing.halted, settings.read_only
     publisher = Publisher(proofs, signing.ledger, signing.identity, settings.logs, time, halted=halted, reading=reading)
     return Service(
         journal,
@@ -179,7 +179,7 @@ def _signing(settings: Settings, journal: Journal) -> Opened:
     from indelible.signing.directory import open_signing
 
     try:
-        return open_signing(Files(), settings.data, settings.origin, int(time()))
+        return open_signing(Files(), settings.data, settings.origin, int(time()), journal.end.position)
     except BaseException:
         asyncio.run(journal.close())
         raise

@@ -31,11 +31,14 @@ if TYPE_CHECKING:
 def repair(settings: Settings, write: bool, progress: Progress, files: Files | None = None) -> Repair:
     """What is damaged in the data directory and, with `write`, what was made of it. Nothing else may use the directory meanwhile.
 
-    Raises what `repair_journal` does, and Misconfigured for a data directory that this process may not use.
+    Raises what `repair_journal` does, Damaged for a journal that is gone though it was signed, and Misconfigured for a data directory that
+    this process may not use.
     """
+    from indelible.journal.directory import JOURNAL, interrupted
     from indelible.journal.repair import repair_journal
     from indelible.log.rebuild import Logs, rebuild, wrong
     from indelible.log.recorder import Recorder
+    from indelible.signing.directory import no_journal
 
     def fill(built: Rebuild, seen: Survey, pieces: Iterable[Frame | Gap]) -> None:
         recorder = Recorder(built.journal)
@@ -46,6 +49,8 @@ def repair(settings: Settings, write: bool, progress: Progress, files: Files | N
         rebuild(recorder, built.write, pieces, logs, time_ns() // 1000, os.urandom)
 
     try:
+        if not (settings.data / JOURNAL).is_dir() and not interrupted(settings.data) and (gone := no_journal(settings.data)):
+            raise gone
         return repair_journal(settings.data, wrong, fill, write=write, file_size=settings.journal_file_size, files=files, progress=progress)
     except OSError as error:
         raise unusable(settings, error) from error
@@ -65,33 +70,32 @@ def _signed_logs(data: Path) -> set[str]:
 
 def keys(settings: Settings) -> tuple[Identity | None, list[str]]:
     """Who signs in the data directory, and the names under which a checkpoint was signed. Reads only; a server may run. Raises Damaged."""
-    from indelible.signing.directory import SIGNING, read_identity
-    from indelible.signing.ledger import read_ledger
+    from indelible.signing.directory import read_identity, read_known
 
     try:
         identity = read_identity(settings.data)
-        names = list(read_ledger(settings.data / SIGNING).notes.by_origin()) if identity else []
+        names = list(read_known(settings.data).notes.by_origin()) if identity else []
     except OSError as error:
         raise unusable(settings, error) from error
     return identity, names
 
 
-def make_keys(settings: Settings) -> Identity:
-    """Who signs in the data directory, made if nobody does. Raises InUse, Misconfigured, Damaged."""
+def make_keys(settings: Settings) -> None:
+    """Let somebody sign in the data directory if nobody does. Raises InUse, Misconfigured, Damaged."""
     from indelible.journal.files import Files
     from indelible.signing.directory import made
 
     with _locked(settings, make=True):
-        return made(Files(), settings.data, settings.origin, int(time()))
+        made(Files(), settings.data, settings.origin, int(time()))
 
 
-def rotate_keys(settings: Settings, overlap: int) -> Identity:
+def rotate_keys(settings: Settings, overlap: int) -> None:
     """A new key beside the old one, which signs for `overlap` seconds more. Raises InUse, Misconfigured, Damaged."""
     from indelible.journal.files import Files
     from indelible.signing.directory import rotated
 
     with _locked(settings):
-        return rotated(Files(), settings.data, int(time()), overlap)
+        rotated(Files(), settings.data, int(time()), overlap)
 
 
 class Adopted(NamedTuple):
@@ -133,12 +137,12 @@ async def _adopted(settings: Settings, journal: FileJournal, recorder: Recorder,
     from indelible.log.adopt import beginning, confirmed, trees_of
     from indelible.log.proofs import Proofs
     from indelible.log.publisher import Publisher
-    from indelible.signing.directory import SIGNING, read_identity, read_known, restored, unmark
+    from indelible.signing.directory import SIGNING, halted, read_known, unmark, who_signs
     from indelible.signing.ledger import FileLedger, ReadLedger
     from indelible.signing.names import tree_in
     from indelible.signing.notes import Sealed
 
-    identity = read_identity(settings.data)
+    identity = who_signs(settings.data, journal.end.position)
     if identity is None:
         raise Misconfigured(f"{settings.data} has signed nothing yet: there is nothing to adopt")
     files, directory = Files(), settings.data / SIGNING
@@ -148,7 +152,7 @@ async def _adopted(settings: Settings, journal: FileJournal, recorder: Recorder,
         notes, problem = notes.without(foreign), problem or "others signed it"
     logs = sorted({*settings.logs, *recorder.logs, *(tree[0] for tree in signed.values() if tree)})
     proofs = Proofs(recorder, journal.reader())
-    if not problem and not restored(settings.data):
+    if not problem and not halted(settings.data):
         try:
             Publisher(proofs, ReadLedger(directory, notes), identity, logs, time).start()
             return Adopted([], {})
@@ -174,7 +178,7 @@ class Directory(NamedTuple):
 
     whole: Whole
     recorder: Recorder
-    identity: Identity | None  # None: nobody has signed here
+    identity: Identity | None  # None: nobody has signed here, and there is nothing to sign
     stored: AllStored
 
     def name(self, log: str, generation: int) -> str:
@@ -193,20 +197,24 @@ class Directory(NamedTuple):
 def directory(data: Path) -> Directory:
     """What is in a data directory, which another process may go on using. Takes no lock and writes nothing.
 
-    Raises Misconfigured for what is none or of another version, Damaged where keys or the last journal file do not hold.
+    Raises Misconfigured for what is none or of another version, Damaged where keys or the last journal file do not hold, or are gone.
     """
+    from indelible.journal.directory import JOURNAL, interrupted
     from indelible.journal.whole import open_whole
     from indelible.log.recorder import Recorder
-    from indelible.signing.directory import SIGNING, read_identity
+    from indelible.signing.directory import SIGNING, no_journal, who_signs
     from indelible.signing.stored import AllStored, read_stored
 
     try:
-        identity = read_identity(data)
         try:
             stored = read_stored(data / SIGNING)  # before the journal: what was signed of it is then there
         except FileNotFoundError:
-            stored = AllStored([], ["the file is missing"] if identity else [])
+            stored = None
+        if not (data / JOURNAL).is_dir() and not interrupted(data) and (gone := no_journal(data)):
+            raise gone
         whole = open_whole(data)
+        identity = who_signs(data, whole.snapshot.end.position)
+        stored = stored or AllStored([], ["the file is missing"] if identity else [])
     except OSError as error:
         raise Misconfigured(f"{data} cannot be read: {error.strerror} ({error.filename})") from error
     return Directory(whole, Recorder(whole.snapshot), identity, stored)

@@ -67,8 +67,11 @@ def test_people_get_what_they_ask_first_in_columns() -> None:
     ]
 
 
+WITNESS = {"name": "w1", "url": "u", "last_ok": None, "last_outcome": None, "last_detail": "", "behind": 0, "lag": 0.0, "alarms": {}}
+
+
 def test_people_see_how_each_witness_stands_and_its_alarms() -> None:
-    idle = {"name": "w1", "url": "u", "last_ok": None, "last_outcome": None, "last_detail": "", "behind": 0, "lag": 0.0, "alarms": {}}
+    idle = WITNESS
     busy = {**idle, "name": "w2", "last_outcome": "busy", "last_detail": "503", "behind": 2, "lag": 61.5}
     alarmed = {**idle, "name": "w\x1b3", "last_ok": "2026-11-24T11:58:30Z", "alarms": {"default": "it has seen 9\n"}}
     shown = [line for line in lines(status(witnesses=[idle, busy, alarmed]), NOW) if "witness" in line or "ALARM" in line]
@@ -84,7 +87,23 @@ def test_what_the_disk_lost_stands_out_and_is_no_success() -> None:
     fsck = {"position": 7, "findings": ["a.journal is damaged at byte 9"], "finished": "2026-11-24T00:00:00.000000Z"}
     shown = list(lines(status(fsck=fsck), NOW))
     assert any(line.split() == ["WRONG", *fsck["findings"][0].split()] for line in shown)
-    assert any("7 events in this round, last through at 2026-11-24T00:00:00.000000Z, 1 findings" in line for line in shown)
+    assert any("7 events in this round, last through at 2026-11-24T00:00:00.000000Z, 1 finding" in line for line in shown)
+
+
+def test_that_nothing_is_signed_stands_out_with_the_command_that_helps() -> None:
+    [shown] = [
+        line for line in lines(status(signing="a backup was put back. `indelible adopt --data d --new-generation`"), NOW) if "adopt" in line
+    ]
+    assert shown.split()[:2] == ["NOT", "SIGNED"]
+    assert not any("SIGNED" in line for said in ("ok", None) for line in lines(status(signing=said), NOW))
+
+
+def test_one_of_a_thing_is_said_as_one() -> None:
+    fsck = {"position": 1, "findings": [], "finished": None}
+    [log] = status()["logs"]
+    shown = "\n".join(lines(status(position=1, fsck=fsck, logs=[{**log, "size": 1}], witnesses=[{**WITNESS, "behind": 1}]), NOW))
+    assert "folded              1 event\n" in shown and "log default: 1 entry\n" in shown and "1 log behind" in shown
+    assert "1 event in this round, not through yet, 0 findings" in shown
 
 
 def test_what_is_not_known_yet_is_said_as_such() -> None:
@@ -109,6 +128,10 @@ def test_long_lists_end_and_say_so() -> None:
     [
         ({}, 0),
         ({"fsck": {"position": 1, "findings": ["gone"], "finished": None}}, 1),
+        ({"signing": "ok", "witnesses": [{**WITNESS, "last_outcome": "unanswered"}]}, 0),
+        ({"witnesses": [WITNESS, {**WITNESS, "alarms": {"default": "it has seen 9"}}]}, 1),
+        ({"signing": "a backup was put back: nothing is signed"}, 1),
+        ({"signing": None, "ready": {"read": "ok", "write": "read_only: so"}, "read_only": True}, 0),
         ({"ready": {"read": "ok", "write": "disk: full"}}, 1),
         ({"ready": {"read": "replayed: not yet", "write": "ok"}}, 1),
         ({"ready": {"read": "ok", "write": "read_only: so"}, "read_only": True}, 0),

@@ -48,6 +48,7 @@ class FakeJournal:
 
 class FakePublisher:
     signed, syncs = 7, 2
+    halted = trouble = ""
 
     def sizes(self) -> dict[str, int]:
         return {"default": 3}

@@ -103,7 +103,7 @@ def test_killed_or_failed_before_any_step_the_next_repair_does_all_of_it(harm: H
         assert [line for _, line in now.lines if b"indelible.damage" not in line] == kept
         assert mend(data).gaps == []
         assert before in [contents(folder) for folder in data.glob("damaged/*/journal")]
-        assert {path.name for path in data.iterdir()} <= {"journal", "damaged", "lock"}
+        assert {path.name for path in data.iterdir()} <= {"journal", "damaged", "signing", "lock"}
 
 
 def test_between_its_last_two_steps_the_start_names_the_command_that_takes_the_last_one(tmp_path: Path) -> None:

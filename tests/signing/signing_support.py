@@ -95,9 +95,9 @@ def opened(
 ) -> Publisher:
     """A publisher that has held what is on the disk against the trees. Raises Damaged."""
     data.mkdir(exist_ok=True)
-    signing = open_signing(files or Quick(), data, None if (data / SIGNING / "keys.json").exists() else ORIGIN, now)
+    signing = open_signing(files or Quick(), data, None if (data / SIGNING / "keys.json").exists() else ORIGIN, now, 0)
     publisher = Publisher(
-        trees, signing.ledger, signing.identity, list(trees.trees if logs is None else logs), lambda: now, halted=signing.restored
+        trees, signing.ledger, signing.identity, list(trees.trees if logs is None else logs), lambda: now, halted=signing.halted
     )
     if seen is not None:
         publisher.on_published.append(seen)

@@ -32,11 +32,11 @@ def stored(data: Path) -> Any:
 
 
 def test_the_first_start_makes_a_random_origin_and_the_next_ones_keep_it(tmp_path: Path) -> None:
-    first = open_signing(Quick(), tmp_path, None, MOMENT)
+    first = open_signing(Quick(), tmp_path, None, MOMENT, 0)
     first.ledger.close()
     assert first.identity.origin.startswith("indelible-")
     assert len(bytes.fromhex(first.identity.origin.removeprefix("indelible-"))) == 8
-    again = open_signing(Quick(), tmp_path, None, MOMENT + 9)
+    again = open_signing(Quick(), tmp_path, None, MOMENT + 9, 0)
     again.ledger.close()
     assert again.identity.public("x") == first.identity.public("x")
     assert again.identity.origin == first.identity.origin
@@ -45,10 +45,10 @@ def test_the_first_start_makes_a_random_origin_and_the_next_ones_keep_it(tmp_pat
 
 
 def test_another_origin_than_the_first_one_stops_the_start_and_both_are_named(tmp_path: Path) -> None:
-    open_signing(Quick(), tmp_path, ORIGIN, MOMENT).ledger.close()
-    open_signing(Quick(), tmp_path, ORIGIN, MOMENT).ledger.close()
+    open_signing(Quick(), tmp_path, ORIGIN, MOMENT, 0).ledger.close()
+    open_signing(Quick(), tmp_path, ORIGIN, MOMENT, 0).ledger.close()
     with pytest.raises(Misconfigured, match=f"other.example.*{ORIGIN}"):
-        open_signing(Quick(), tmp_path, "other.example", MOMENT)
+        open_signing(Quick(), tmp_path, "other.example", MOMENT, 0)
 
 
 def test_a_rotation_keeps_the_history_and_drops_private_halves_whose_time_is_over(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_rotation_keeps_the_history_and_drops_private_halves_whose_time_is_ove
     assert [key["secret"] is not None for key in stored(tmp_path)["keys"]] == [True, True, True]
     assert [key.public for key in third.signers("n", MOMENT + 109)] == [NoteKey("n", held.public.public) for held in reversed(third.keys)]
     assert len(third.signers("n", MOMENT + 110)) == 2
-    opened = open_signing(Quick(), tmp_path, None, MOMENT + 110)
+    opened = open_signing(Quick(), tmp_path, None, MOMENT + 110, 0)
     opened.ledger.close()
     assert [key["secret"] is not None for key in stored(tmp_path)["keys"]] == [False, True, True]
     assert opened.identity.public("n") == third.public("n")
@@ -129,7 +129,7 @@ def test_what_cannot_be_true_stops_the_start_and_shows_nothing_of_a_key(tmp_path
     secret = stored(tmp_path)["keys"][0]["secret"]
     spoil(tmp_path / SIGNING / "keys.json")
     with pytest.raises(error, match=word) as raised:
-        open_signing(Quick(), tmp_path, None, MOMENT)
+        open_signing(Quick(), tmp_path, None, MOMENT, 0)
     assert secret.split("+", 4)[4] not in str(raised.value)
 
 
@@ -141,7 +141,7 @@ def test_keys_that_are_gone_are_not_made_again_where_something_was_signed(tmp_pa
     publisher.close()
     (tmp_path / SIGNING / "keys.json").unlink()
     with pytest.raises(Damaged, match="from a backup"):
-        open_signing(Quick(), tmp_path, None, MOMENT)
+        open_signing(Quick(), tmp_path, None, MOMENT, 0)
 
 
 @given(st.integers(1, 10**6), st.sampled_from(["a", "b-1"]))

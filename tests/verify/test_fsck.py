@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pyarrow as pa
 import pytest
 from served import server
-from trails import HARMLESS, LOSSES, Harm, contents, files, frames_of, harm_the_last_below_its_mark, harm_two, line, mend, overwrite, trail
+from trails import (
+    HARMLESS,
+    LOSSES,
+    MOMENT,
+    Harm,
+    contents,
+    files,
+    frames_of,
+    harm_the_last_below_its_mark,
+    harm_two,
+    line,
+    mend,
+    overwrite,
+    trail,
+)
 from verify_support import life, sign
 
-from indelible.cli.main import run
+from indelible.cli.main import indelible, run
 from indelible.config import load
+from indelible.errors import Damaged
 from indelible.fsck import Report, fsck
+from indelible.signing.directory import read_identity
+from indelible.signing.ledger import encoded
+from indelible.tree.checkpoint import Checkpoint, sign_checkpoint
+from indelible.tree.merkle import Hash
 
 
 @pytest.fixture
@@ -27,6 +49,20 @@ def data(tmp_path: Path) -> Path:
 
 def details(report: Report) -> str:
     return "\n".join(f"{wrong.detail}; {wrong.help}" for wrong in report.wrong)
+
+
+def works(report: Report) -> list[list[str]]:
+    """The words of each command that a finding names, each of which the command line takes."""
+    found = []
+    for named in re.findall(r"`indelible ([^`]*)`", details(report)):
+        name, *words = shlex.split(named)
+        with click.Context(indelible) as ctx:
+            command = indelible.get_command(ctx, name)
+        assert command
+        command.make_context(name, [each.replace("FILE", __file__) for each in words])
+        if [name, *words] not in found:
+            found.append([name, *words])
+    return found
 
 
 def test_a_sound_directory_has_nothing_wrong_and_is_left_as_it_is(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,7 +90,7 @@ def test_each_damage_of_the_journal_is_a_finding_with_the_command_that_helps(
     assert run(["fsck", "--data", str(data)]) == 65
     said = capsys.readouterr().out
     assert f"wrong: {data}" in said or "wrong: tree: " in said
-    assert "things are wrong" in said
+    assert re.search(r"\n(1 thing is|[2-9] things are) wrong\n$", said)
     assert contents(data) == before
 
 
@@ -75,7 +111,7 @@ def test_checkpoints_that_nobody_here_signed_are_found(data: Path) -> None:
     shutil.copy(other / "signing/checkpoints", data / "signing/checkpoints")
     report = fsck(data)
     assert "not signed by" in details(report) or "has not signed" in details(report)
-    assert f"`indelible adopt --data {data}`" in details(report)
+    assert works(report) == [["adopt", "--data", str(data), "--checkpoint", "FILE"], ["adopt", "--data", str(data), "--new-generation"]]
 
 
 def test_missing_keys_and_checkpoints_are_found(data: Path) -> None:
@@ -85,13 +121,93 @@ def test_missing_keys_and_checkpoints_are_found(data: Path) -> None:
     assert "keys: " in details(fsck(data))
 
 
+def test_lost_keys_are_told_as_the_start_tells_them_and_nothing_is_guessed_without_them(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (data / "signing/keys.json").unlink()
+    for left in ("there are checkpoints that were signed", "the journal holds 69 events"):
+        (wrong,) = fsck(data).wrong
+        assert wrong.detail.startswith(
+            f"keys: {data / 'signing/keys.json'} is missing, and {left}: put {data / 'signing'} back from a backup"
+        )
+        assert works(fsck(data)) == [["keys", "make", "--data", str(data)]]
+        assert "tree, checkpoints, rows: not compared, for the above" in fsck(data).looked
+        with pytest.raises(Damaged) as raised:
+            sign(data)
+        assert f"keys: {raised.value.detail}" == wrong.detail
+        capsys.readouterr()
+        assert run(["verify", str(data), "--state", str(data.parent / "state")]) == 65
+        assert raised.value.detail in capsys.readouterr().err
+        shutil.rmtree(data / "signing")
+
+
+def test_a_journal_that_is_gone_is_told_where_something_was_signed(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(data / "journal")
+    (wrong,) = fsck(data).wrong
+    assert wrong.detail.startswith(f"{data / 'journal'} is missing")
+    assert ["adopt", "--data", str(data), "--new-generation"] in works(fsck(data))
+    named = ["--data", str(data)]
+    for words in (["repair", *named], ["repair", "--yes", *named], ["verify", str(data), "--state", str(data.parent / "state")]):
+        capsys.readouterr()
+        assert run(words) == 65
+        assert wrong.detail in capsys.readouterr().err
+
+
+def test_what_the_start_refuses_for_its_signatures_repair_names_too(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The journal is whole: no frame is damaged, and the last one that was signed is gone, or what was signed is."""
+
+    def shortened() -> None:
+        last = files(data)[-1]
+        start, _ = frames_of(last)[-1]
+        overwrite(last, start, bytes(last.stat().st_size - start))
+
+    checkpoints = data / "signing/checkpoints"
+    whole = shutil.copytree(data, data.parent / "whole")
+    for harm in (shortened, checkpoints.unlink, lambda: checkpoints.write_bytes(b""), (data / "signing/keys.json").unlink):
+        harm()
+        before = contents(data)
+        for words in ([], ["--yes"]):
+            assert run(["repair", "--data", str(data), *words]) == 65
+            said = capsys.readouterr().out
+            assert "nothing is damaged" in said and "journal and signatures do not fit: " in said
+        assert contents(data) == before
+        assert len(fsck(data).wrong) == 1
+        with pytest.raises(Damaged) as raised:
+            sign(data)
+        assert raised.value.detail in said
+        shutil.rmtree(data)
+        shutil.copytree(whole, data)
+    assert run(["repair", "--data", str(data)]) == 0
+    assert "signatures" not in capsys.readouterr().out
+
+
+def test_what_the_start_alone_compares_fsck_compares_too(data: Path) -> None:
+    """A ledger of the whole chain that names a tree which the journal has no beginning of."""
+    sign_as(data, "trail.example/default/g2")
+    report = fsck(data)
+    with pytest.raises(Damaged) as raised:
+        sign(data)
+    assert "trail.example/default/g2" in raised.value.detail
+    assert report.wrong and "trail.example/default/g2" in details(report)
+
+
+def sign_as(data: Path, origin: str) -> None:
+    """A checkpoint under a name that nothing in the journal has begun."""
+    identity = read_identity(data)
+    assert identity
+    note = sign_checkpoint(Checkpoint(origin, 1, Hash(bytes(32))), identity.signers(origin, MOMENT))
+    with (data / "signing/checkpoints").open("ab") as file:
+        file.write(encoded([note]))
+
+
 def test_a_tree_that_is_shorter_than_was_signed_is_found(data: Path) -> None:
     last = files(data)[-1]
     start, _ = frames_of(last)[-1]
     overwrite(last, start, bytes(last.stat().st_size - start))
     report = fsck(data)
     assert "stand under the root in line 2 of" in details(report)
-    assert [wrong.help for wrong in report.wrong] == ["keep the directory as it is and put a backup back beside it"]
+    assert works(report) == [["adopt", "--data", str(data), "--checkpoint", "FILE"], ["adopt", "--data", str(data), "--new-generation"]]
+    assert "put a backup back" in report.wrong[0].help
 
 
 @pytest.mark.parametrize("harm", [harm for harm in LOSSES if harm is not harm_the_last_below_its_mark], ids=lambda harm: harm.__name__)
@@ -170,7 +286,7 @@ def test_rows_that_are_not_the_journals_are_found(what: str, loaded: Path, tmp_p
     ROWS[what](victim)
     (wrong,) = fsck(data).wrong
     assert wrong.detail.startswith(f"rows: {victim}: ")
-    assert wrong.help == "start the server again: it loads them anew from the journal"
+    assert f"`indelible serve --data {data}`: it loads them anew from the journal" in wrong.help
 
 
 def test_what_is_no_data_directory_is_said(tmp_path: Path) -> None:

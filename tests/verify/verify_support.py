@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +17,7 @@ from trails import LOGS, MOMENT, SIZE, Quick
 
 from indelible.cli.main import run
 from indelible.formats.lines import Lines
-from indelible.journal.file import open_file_journal
+from indelible.journal.file import FileJournal, open_file_journal
 from indelible.log.prepare import Terms, prepare
 from indelible.log.proofs import Proofs
 from indelible.log.publisher import Publisher
@@ -163,8 +163,13 @@ def life(data: Path, groups: Sequence[tuple[Sequence[bytes], bool]]) -> None:
     """A service's from start to stop: events of each group, a frame each in the log `default`, and then perhaps a checkpoint."""
 
     async def main() -> None:
-        journal = open_file_journal(data, file_size=SIZE, files=Quick())
-        signing = open_signing(Quick(), data, "trail.example", 1_700_000_000)
+        async with AsyncExitStack() as stack:
+            journal = open_file_journal(data, file_size=SIZE, files=Quick())
+            stack.push_async_callback(journal.close)
+            await work(journal)
+
+    async def work(journal: FileJournal) -> None:
+        signing = open_signing(Quick(), data, "trail.example", 1_700_000_000, journal.end.position)
         recorder = Recorder(journal)
         proofs = Proofs(recorder, journal.reader())
         publisher = Publisher(proofs, signing.ledger, signing.identity, LOGS, lambda: 1_700_000_000)
@@ -177,7 +182,6 @@ def life(data: Path, groups: Sequence[tuple[Sequence[bytes], bool]]) -> None:
                     await publisher.tick()
         finally:
             publisher.close()
-            await journal.close()
 
     asyncio.run(main())
 

@@ -23,16 +23,16 @@ Examples:
 
 def flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give `command` --config and a flag for each setting but the secret ones: keyword arguments, texts or None."""
-    return flags_of(*FIRST, *(setting.name for setting in SETTINGS if setting.name not in FIRST))(command)
+    return flags_of(*FIRST, *(setting.name for setting in SETTINGS if setting.name not in FIRST), makes=True)(command)
 
 
-def flags_of(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The same for some of the settings."""
+def flags_of(*names: str, makes: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The same for some of the settings. `makes`: the command makes the data directory where there is none."""
 
     def give(command: Callable[..., Any]) -> Callable[..., Any]:
         for setting in (BY_NAME[name] for name in reversed(names)):
             if setting.flag:
-                command = click.option(setting.flag, setting.name, help=_help(setting), **_kind(setting))(command)
+                command = click.option(setting.flag, setting.name, help=_help(setting, makes), **_kind(setting))(command)
         return click.option("--config", metavar="FILE", type=click.Path(), help=_FILE)(command)
 
     return give
@@ -47,8 +47,9 @@ def _kind(setting: Setting) -> dict[str, Any]:
 _FILE = f"A TOML file with settings.  [variable {config.FILE_VARIABLE}; {config.FILE} if it is there]"
 
 
-def _help(setting: Setting) -> str:
-    return f"{setting.meaning}  [default: {setting.show(setting.default)}]"
+def _help(setting: Setting, makes: bool) -> str:
+    meaning = setting.meaning if makes or setting.name != "data" else "The data directory."
+    return f"{meaning}  [default: {setting.show(setting.default)}]"
 
 
 @click.command(epilog=EXAMPLES)

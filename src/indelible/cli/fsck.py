@@ -10,6 +10,7 @@ import click
 from indelible import config
 from indelible.cli.config import flags_of
 from indelible.cli.progress import reading
+from indelible.model.counting import counted
 
 _WRONG = 65
 
@@ -35,6 +36,7 @@ def command(**given: Any) -> int:
     for line in report.looked:
         click.echo(plain(line))
     for wrong in report.wrong:
-        click.echo(plain(f"wrong: {wrong.detail}; {wrong.help}"))
-    click.echo(f"{len(report.wrong)} things are wrong" if report.wrong else "nothing is wrong")
+        click.echo(plain(f"wrong: {'; '.join(filter(None, wrong))}"))
+    number = len(report.wrong)
+    click.echo(f"{counted(number, 'thing')} {'is' if number == 1 else 'are'} wrong" if number else "nothing is wrong")
     return _WRONG if report.wrong else 0

@@ -14,7 +14,6 @@ from indelible.cli.config import flags_of
 
 if TYPE_CHECKING:
     from indelible.config import Settings
-    from indelible.signing.keys import Identity
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -39,20 +38,19 @@ def command() -> None:
 @_flags
 def show(**given: str | None) -> None:
     """Print each log's public keys: a name and a key in one word, and since when it signs."""
-    settings = config.load(given, os.environ)
-    identity, names = offline.keys(settings)
-    if identity is None:
-        click.echo(f"{settings.data} has no keys yet: `indelible keys make`, or the first start, makes them")
-        return
-    _show(settings, identity, names)
+    _show(config.load(given, os.environ))
 
 
 @command.command()
-@_flags
+@flags_of("data", "logs", "origin", makes=True)
 def make(**given: str | None) -> None:
-    """Fix the origin and make a key, if there is none yet. Stop the service first."""
+    """Fix the origin and make a key, if there is none yet. Stop the service first.
+
+    Where events are there already and their keys are lost, the logs go on under the new name, which nobody has a key of yet.
+    """
     settings = config.load(given, os.environ)
-    _show(settings, offline.make_keys(settings), [])
+    offline.make_keys(settings)
+    _show(settings)
 
 
 class _Span(click.ParamType[int]):
@@ -71,12 +69,18 @@ class _Span(click.ParamType[int]):
 def rotate(overlap: int, **given: str | None) -> None:
     """Make a new key. Both sign while the overlap lasts: time for others to learn the new one. Stop the service first."""
     settings = config.load(given, os.environ)
-    _show(settings, offline.rotate_keys(settings, overlap), [])
+    offline.rotate_keys(settings, overlap)
+    _show(settings)
 
 
-def _show(settings: Settings, identity: Identity, names: list[str]) -> None:
+def _show(settings: Settings) -> None:
+    """Of the configured logs, and of all that were ever signed."""
     from indelible.signing.keys import origin_of, text_of
 
+    identity, names = offline.keys(settings)
+    if identity is None:
+        click.echo(f"{settings.data} has no keys yet: `indelible keys make`, or the first start, makes them")
+        return
     origins = [origin_of(identity.origin, log) for log in settings.logs]
     click.echo(f"origin {identity.origin}")
     for name in [*origins, *(name for name in names if name not in origins)]:

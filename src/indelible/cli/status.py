@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from indelible.cli import flags
+from indelible.model.counting import counted
 
 _SHOWN = 20  # sources, and reasons of refusals; --format json has them all
 
@@ -28,8 +29,8 @@ Examples:
 def command(url: str, patience: float, form: str | None) -> int:
     """Show how a server is doing: is it ready, how long the disk lasts, what was refused, who was heard of last, which receipts hold.
 
-    INDELIBLE_KEY is sent if it is set. Exit status 1: it is not ready for all that it is for, what it shows is not complete, or the
-    journal does not hold what was written.
+    INDELIBLE_KEY is sent if it is set. Exit status 1: it is not ready for all that it is for, what it shows is not complete, the journal
+    does not hold what was written, no checkpoint is signed, or a witness has seen another history.
     """
     from msgspec.json import decode
 
@@ -44,8 +45,14 @@ def command(url: str, patience: float, form: str | None) -> int:
         for line in lines(status, datetime.now(UTC)):
             click.echo(line)
     wanted = ["read"] if status["read_only"] else ["read", "write"]
-    sound = not (status.get("fsck") and status["fsck"]["findings"])
-    return 0 if status["complete"] and sound and all(status["ready"][purpose] == "ok" for purpose in wanted) else 1
+    return 0 if status["complete"] and _is_sound(status) and all(status["ready"][purpose] == "ok" for purpose in wanted) else 1
+
+
+def _is_sound(status: dict[str, Any]) -> bool:
+    """Whether the journal holds what was written, checkpoints are signed, and no witness has seen another history."""
+    found = status.get("fsck") and status["fsck"]["findings"]
+    alarmed = any(witness["alarms"] for witness in status.get("witnesses", []))
+    return not found and not alarmed and status.get("signing") in (None, "ok")
 
 
 def lines(status: dict[str, Any], now: datetime) -> Iterable[str]:
@@ -75,8 +82,10 @@ def _heads(status: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [
         ("version", f"{status['version']}, started {status['started']}{', read-only' if status['read_only'] else ''}"),
         *((f"ready to {purpose}", said) for purpose, said in status["ready"].items()),
-        ("folded", f"{status['position']:,} events{'' if status['complete'] else ', and there is more that was not read'}"),
+        ("folded", f"{counted(status['position'], 'event')}{'' if status['complete'] else ', and there is more that was not read'}"),
     ]
+    if status.get("signing") not in (None, "ok"):
+        rows.append(("NOT SIGNED", status["signing"]))
     if status["damage"]:
         rows.append(("damaged", plain(status["damage"])))
     if status.get("fsck"):
@@ -90,7 +99,7 @@ def _heads(status: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _scrubbed(fsck: dict[str, Any]) -> str:
     through = f"last through at {fsck['finished']}" if fsck["finished"] else "not through yet"
-    return f"{fsck['position']:,} events in this round, {through}, {len(fsck['findings'])} findings"
+    return f"{counted(fsck['position'], 'event')} in this round, {through}, {counted(len(fsck['findings']), 'finding')}"
 
 
 def _lasting(disk: dict[str, Any]) -> str:
@@ -98,11 +107,11 @@ def _lasting(disk: dict[str, Any]) -> str:
         return "the rate is known after a minute"
     if disk["hours_left"] is None:
         return "nothing is added"
-    return f"{disk['hours_left']:,.0f} hours at {_size(disk['per_hour'])} an hour"
+    return f"{counted(round(disk['hours_left']), 'hour')} at {_size(disk['per_hour'])} an hour"
 
 
 def _log(log: dict[str, Any]) -> Iterable[str]:
-    yield f"log {log['name']}: {log['size']:,} entries"
+    yield f"log {log['name']}: {counted(log['size'], 'entry', 'entries')}"
     if len(log["trees"]) > 1:
         rows = [(f"generation {tree['generation']}", f"from index {tree['start']:,}", tree["since"] or "") for tree in log["trees"]]
         yield from _aligned(rows)
@@ -114,7 +123,7 @@ def _witness(witness: dict[str, Any], now: datetime) -> Iterable[str]:
     from indelible.client.answers import plain
 
     last = f"cosigned {_ago(witness['last_ok'], now)}" if witness["last_ok"] else "has cosigned nothing since the start"
-    owes = f", {witness['behind']:,} logs behind for {witness['lag']:,.0f} s" if witness["behind"] else ""
+    owes = f", {counted(witness['behind'], 'log')} behind for {witness['lag']:,.0f} s" if witness["behind"] else ""
     trouble = f"; {witness['last_outcome']}: {plain(witness['last_detail'])}" if witness["last_detail"] else ""
     yield f"witness {plain(witness['name'])}: {last}{owes}{trouble}"
     alarms = list(witness["alarms"].items())

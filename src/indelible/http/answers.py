@@ -184,9 +184,9 @@ class WitnessStatus(Struct, frozen=True):
 
 
 class Scrubbed(Struct, frozen=True):
-    """The slow look at the journal: how far this round is, what it found (at most 20), and when the last one ended, null before the first.
+    """The slow look at the journal: how far this round is, and when the last one ended, null before the first. `position` counts events.
 
-    `position` counts events.
+    `findings` are what it and requests found damaged (at most 20), until a whole round has not found it.
     """
 
     position: int
@@ -198,8 +198,9 @@ class ServerStatus(Struct, frozen=True):
     """How the server is doing. `ready` says for `read` and `write` what /readyz would: `ok`, or which check fails.
 
     `position` counts the events journaled and folded. `fsync_p99` is in seconds, of the latest 1,024 syncs; null where there was none.
-    `damage` is where a server that only reads had to stop.
-    `fsck` is null where `fsck_rate` is 0. `sources` are at most the 1,000 heard of last, newest first.
+    `damage` is where a server that only reads had to stop. `signing` is `ok`, or why no checkpoint is signed and the command that
+    helps; null where the server only reads.
+    `fsck` is null where `fsck_rate` is 0 and nothing was found. `sources` are at most the 1,000 heard of last, newest first.
     """
 
     version: str
@@ -215,4 +216,5 @@ class ServerStatus(Struct, frozen=True):
     refused: list[NotTaken]
     sources: list[LastEvent]
     logs: list[LogStatus]
+    signing: str | None
     witnesses: list[WitnessStatus]

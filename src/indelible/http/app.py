@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from indelible.errors import IndelibleError, JournalFull, NotAllowed, NotAnEvent, NotFound
+from indelible.errors import Damaged, IndelibleError, JournalFull, NotAllowed, NotAnEvent, NotFound
 from indelible.http import climb, evidence, health, named, problems, proofs, read, status, tiles
 from indelible.http.about import pages
 from indelible.http.auth import Gate
@@ -81,6 +81,7 @@ class Door:
     def __init__(self, service: Service, ingest: Ingest) -> None:
         self._metrics = service.metrics
         self._refusals = service.refusals
+        self._scrub = service.scrub
         self.check = Gate(service.key).check
         self.ingest = ingest
         self.posts = {f"/v1/logs/{log}/events".encode(): log for log in service.logs}
@@ -104,12 +105,19 @@ class Door:
                 await self.ingest(scope, receive, send)
                 return
         except Exception as error:
-            ours = problems.translated(error, scope)
+            ours = self._ours(error, scope)
             if scope["method"] == "POST":
                 self._not_taken(ours)
             await self._answer(problems.response(ours), scope, receive, send)
             return
         await self._ask(scope, path.decode("latin-1"), receive, send)
+
+    def _ours(self, error: Exception, scope: Scope) -> IndelibleError:
+        """What is answered; damage that a request met counts as found."""
+        ours = problems.translated(error, scope)
+        if isinstance(ours, Damaged) and self._scrub:
+            self._scrub.tell(ours.detail)
+        return ours
 
     def _not_taken(self, error: IndelibleError) -> None:
         if not isinstance(error, NotAnEvent):  # those are counted one by one, where their lines are known
@@ -126,7 +134,7 @@ class Door:
         except HTTPException:
             await self._answer(self._astray(scope["method"], path), scope, receive, send)
         except Exception as error:
-            answer = problems.response(problems.translated(error, scope))
+            answer = problems.response(self._ours(error, scope))
             if not watch.status:  # else the server closes the connection: half an answer must not look like a whole one
                 await self._answer(answer, scope, receive, send)
         else:

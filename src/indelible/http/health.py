@@ -39,7 +39,8 @@ async def metrics(request: Request) -> Response:
     reports = service.witnesses.reports() if service.witnesses else []
     text = service.metrics.text(recorder.folded, recorder.ready and not recorder.failed, sizes, service.syncs, usage, reports)
     publisher = service.publisher
-    text += checkpoints_text(publisher.signed, publisher.syncs, publisher.sizes())
-    if (scrub := service.scrub) and scrub.rate:
-        text += fsck_text(scrub.position, len(scrub.findings), scrub.finished)
+    halted = bool(publisher.halted or publisher.trouble) and not service.read_only
+    text += checkpoints_text(publisher.signed, publisher.syncs, publisher.sizes(), halted)
+    if (scrub := service.scrub) and (scrub.rate or scrub.findings):
+        text += fsck_text(scrub.position, len(scrub.findings), scrub.finished or service.started // 1_000_000)
     return Response(text, headers={"Content-Type": CONTENT_TYPE})

@@ -78,24 +78,25 @@ class Metrics:
         return "\n".join(lines) + "\n"
 
 
-def checkpoints_text(signed: int, syncs: int, sizes: Mapping[str, int]) -> str:
-    """The same of what is signed: checkpoints, the syncs that they took, and the entries under the newest by the name of a log."""
+def checkpoints_text(signed: int, syncs: int, sizes: Mapping[str, int], halted: bool) -> str:
+    """The same of what is signed: checkpoints, the syncs that they took, the entries under the newest by the name of a log, and whether
+    nothing is signed for now.
+    """
     lines = [
         *_family("checkpoints_total", "counter", "Checkpoints that were signed.", [("", signed)]),
         *_family("checkpoint_syncs_total", "counter", "Syncs that they took: one for all logs.", [("", syncs)]),
         *_family("log_published", "gauge", "Entries under a log's newest checkpoint.", _labelled("log", sizes)),
+        *_family("signing_halted", "gauge", "1 while no checkpoint is signed: the status says why.", [("", int(halted))]),
     ]
     return "\n".join(lines) + "\n"
 
 
-def fsck_text(position: int, errors: int, finished: int | None) -> str:
-    """The same of the slow look at the journal; `finished` is in seconds since 1970, None before a round was through."""
+def fsck_text(position: int, errors: int, finished: int) -> str:
+    """The same of the slow look at the journal; `finished` is in seconds since 1970, of the start before a round was through."""
     lines = [
         *_family("fsck_position", "gauge", "Events that the slow look at the journal has come to in its round.", [("", position)]),
-        *_family("fsck_errors", "gauge", "Places where it found another thing than was written.", [("", errors)]),
-        *_family(
-            "fsck_finished_seconds", "gauge", "When its last round ended, in seconds since 1970.", [("", finished)] if finished else ()
-        ),
+        *_family("fsck_errors", "gauge", "Places where it or a request found another thing than was written.", [("", errors)]),
+        *_family("fsck_finished_seconds", "gauge", "When its last round ended, or the server began: s since 1970.", [("", finished)]),
     ]
     return "\n".join(lines) + "\n"
 

@@ -27,12 +27,24 @@ class Scrub:
     def __init__(self, recorder: Recorder, journal: Journal, rate: int) -> None:
         self.rate = rate
         self.position = 0  # events looked at in this round
-        self.findings: list[str] = []  # of this round and, until it is through, of the one before
         self.finished: int | None = None  # s since 1970, when a round last came to its end
+        self._found: list[str] = []  # in this round and, until it is through, in the one before
+        self._told: dict[str, int] = {}  # what others met, and how many rounds had begun by then
+        self._begun = 0
         self._recorder = recorder
         self._journal = journal
         self._reader = journal.reader()
         self._stopping = Event()
+
+    @property
+    def findings(self) -> list[str]:
+        """What does not hold, each once: what this round found, until it is through what the one before did, and what others met."""
+        return list(dict.fromkeys([*self._found, *self._told]))[:MOST]
+
+    def tell(self, detail: str) -> None:
+        """Somebody who asked met damage. It counts until a round that began later is through."""
+        if detail in self._told or len(self._told) < MOST:
+            self._told[detail] = self._begun
 
     async def run(self) -> None:
         """Round after round until `stop`. Returns at once where `rate` is 0."""
@@ -48,15 +60,19 @@ class Scrub:
 
     def round(self) -> None:
         """Look at everything that is folded now. Blocks."""
-        before, found = self.findings, list[str]()
+        self._begun += 1
+        before, found = self._found, list[str]()
         for detail in self._looked(self._recorder.folded):
             if detail not in found:
                 found.append(detail)
                 if detail not in before:
                     say("fsck", "error", detail=detail)
-                self.findings = list(dict.fromkeys([*found, *before]))[:MOST]
+                self._found = list(dict.fromkeys([*found, *before]))[:MOST]
         if not self._stopping.is_set():
-            self.findings, self.finished = found[:MOST], int(time())
+            self._found, self.finished = found[:MOST], int(time())
+            for detail, begun in list(self._told.items()):
+                if begun < self._begun:
+                    del self._told[detail]
 
     def _rounds(self) -> None:
         while not self._stopping.wait(PAUSE):

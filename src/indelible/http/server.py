@@ -162,6 +162,8 @@ def _replay(service: Service, url: str, stopped: Callable[[], bool]) -> None:
     if error := service.recorder.damage:
         say("damaged", "error", detail=error.detail)
     say("ready", url=url, entries=sizes, key=service.key is not None, complete=service.recorder.complete, seconds=seconds)
+    if service.publisher.halted and not service.read_only:
+        say("signing-halted", "warning", detail=service.publisher.halted)
 
 
 def _affordable(connections: int) -> int:

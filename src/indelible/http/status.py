@@ -44,6 +44,7 @@ def look(service: Service) -> ServerStatus:
         refused=[NotTaken(reason, source, count) for (reason, source), count in refused],
         sources=[LastEvent(log, source, times.text(last.recorded), last.index) for (log, source), last in heard],
         logs=[_log(name, recorder.size(name), recorder.generations(name)) for name in service.logs],
+        signing=_signing(service),
         witnesses=witnesses.status(service.witnesses.reports()) if service.witnesses else [],
     )
 
@@ -52,6 +53,12 @@ def _standing(service: Service, names: tuple[str, ...]) -> str:
     """`ok`, or what the first check says that fails."""
     errors: list[IndelibleError] = [error for name in names if (error := failing(service, name))]
     return errors[0].detail if errors else "ok"
+
+
+def _signing(service: Service) -> str | None:
+    """`ok`, or why nothing is signed."""
+    publisher = service.publisher
+    return None if service.read_only else publisher.halted or publisher.trouble or "ok"
 
 
 def _disk(service: Service) -> Disk | None:
@@ -65,7 +72,7 @@ def _disk(service: Service) -> Disk | None:
 
 def _scrubbed(service: Service) -> Scrubbed | None:
     scrub = service.scrub
-    if scrub is None or not scrub.rate:
+    if scrub is None or not (scrub.rate or scrub.findings):
         return None
     finished = None if scrub.finished is None else times.text(scrub.finished * 1_000_000)
     return Scrubbed(scrub.position, list(scrub.findings), finished)

@@ -11,6 +11,7 @@ from indelible.log.prepare import Prepared, Terms, framed
 from indelible.log.proofs import Proofs
 from indelible.log.recorder import Recorder
 from indelible.model.conflict import SOURCE
+from indelible.model.counting import counted
 from indelible.model.entry import SALT, Origin, entries
 from indelible.model.event import Event, Limits
 from indelible.model.generation import GENERATION, Begun, generation_body
@@ -50,8 +51,8 @@ def confirmed(proofs: Proofs, identity: Identity, trees: Sequence[Tree], shown: 
         size = tree.generation.tree.size if tree else 0
         if tree is None or checkpoint.size > size:
             raise Unproven(
-                f"others have seen {checkpoint.size} entries of {checkpoint.origin}, and here are {size}: put a newer backup back, or "
-                "begin a new tree with --new-generation"
+                f"others have seen {counted(checkpoint.size, 'entry', 'entries')} of {checkpoint.origin}, and here are {size}: put a newer "
+                "backup back, or begin a new tree with --new-generation"
             )
         if proofs.root(tree.log, tree.generation, checkpoint.size) != checkpoint.root:
             raise Unproven(f"others have seen other entries of {checkpoint.origin} than are here: only --new-generation goes on from here")

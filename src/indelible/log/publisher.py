@@ -11,6 +11,7 @@ from indelible.errors import Damaged, JournalFailed, JournalFull, NotFound, Unpr
 from indelible.log.generations import Generation
 from indelible.log.proofs import Proofs
 from indelible.log.shown import Published, Shown
+from indelible.model.counting import counted
 from indelible.model.receipt import State
 from indelible.signing.keys import Identity, Period, origin_of
 from indelible.signing.names import last_signed
@@ -39,17 +40,18 @@ class Publisher:
         logs: Sequence[str],
         now: Callable[[], float],
         *,
-        halted: bool = False,
+        halted: str = "",
         reading: bool = False,
     ) -> None:
-        """`now` gives seconds since 1970. `halted`: sign nothing; the directory is a backup, others may have seen more. `reading`:
-        only read what is there, and show no checkpoint that does not fit it.
+        """`now` gives seconds since 1970. `halted`: why nothing may be signed, such as that the directory is a backup; empty if it may.
+        `reading`: only read what is there, and show no checkpoint that does not fit it.
         """
         self.halted = halted
+        self.trouble = ""  # why the last tick could not sign what had grown
         self.signed = self.syncs = 0  # checkpoints since the start, and the syncs that they took
         self.on_published: list[Callable[[Published], None]] = []
         self.on_failure: Callable[[JournalFailed], None] = lambda error: None
-        self.is_witnessed: Callable[[bytes], bool] = lambda note: False  # whether a note has all the cosignatures that are asked for
+        self.is_witnessed: Callable[[bytes], bool] | None = None  # whether a note has all cosignatures; None: none are asked for
         self._proofs = proofs
         self._ledger = ledger
         self._identity = identity
@@ -129,8 +131,12 @@ class Publisher:
         return await self._proofs.consistency(log, self._trees[log][-1].generation, old, new)
 
     async def reached(self, log: str, index: int, state: State, patience: float) -> State:
-        """How far the entry at `index` has come, once that is `state` or after `patience` seconds."""
-        return await self.holding(log, index).reached(index, state, patience)
+        """How far the entry at `index` has come: once that is `state` or the furthest that can come, or after `patience` seconds."""
+        shown = self.holding(log, index)
+        if self.halted or shown is not self._trees[log][-1]:  # nothing more is signed of this tree
+            return shown.state(index)
+        most = State.proven if self.is_witnessed is None and state is State.witnessed else state
+        return await shown.reached(index, most, patience)
 
     async def run(self) -> None:
         """Tick once a second until `stop` is called, then once more."""
@@ -169,7 +175,8 @@ class Publisher:
             return
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._ledger.append, notes)
-        except JournalFull:
+        except JournalFull as error:
+            self.trouble = error.detail
             for shown, checkpoint, note in cosigned:
                 shown.cosign(checkpoint.size, parse_note(note).signatures)
             return
@@ -177,10 +184,9 @@ class Publisher:
             self._failed = True
             self.on_failure(error)
             return
-        self.signed += len(signed)
-        self.syncs += 1
+        self.signed, self.syncs, self.trouble = self.signed + len(signed), self.syncs + 1, ""
         for shown, checkpoint, note in cosigned:
-            shown.show_cosigned(checkpoint, note, self.is_witnessed(note))
+            shown.show_cosigned(checkpoint, note, self._has_all(note))
         for shown, checkpoint, note in signed:
             published = shown.show(checkpoint, note)
             for tell in self.on_published:
@@ -212,8 +218,7 @@ class Publisher:
                     raise
             else:
                 shown.show(checkpoint, note)
-                if self.is_witnessed(note):
-                    shown.show_cosigned(checkpoint, note, True)
+                shown.show_cosigned(checkpoint, note, self._has_all(note))
         if shown.latest and not self.halted:
             lines = parse_note(shown.latest.note).signatures
             shown.is_stale = any(key.id not in {line.id for line in lines} for key in self._signers(shown))
@@ -230,16 +235,17 @@ class Publisher:
         if size > generation.tree.size:
             if self._reading or self._has_ended(shown):
                 return checkpoint
-            raise self._ledger.damaged(
-                f"the log {shown.origin} was signed with {size} entries and the journal holds {generation.tree.size}: "
-                "what others may have seen is not there"
-            )
+            held = f"was signed with {counted(size, 'entry', 'entries')} and the journal holds {generation.tree.size}"
+            raise self._ledger.damaged(f"the log {shown.origin} {held}: what others may have seen is not there")
         if self._proofs.root(shown.log, generation, size) != checkpoint.root:
             if self._has_ended(shown):  # the tree that was signed is lost; what was signed is still what others have seen
                 shown.is_lost = True
                 return checkpoint
             raise self._ledger.damaged(f"the first {size} entries of the log {shown.origin} are not those that were signed")
         return checkpoint
+
+    def _has_all(self, note: bytes) -> bool:
+        return self.is_witnessed is not None and self.is_witnessed(note)
 
     def _has_ended(self, shown: Shown) -> bool:
         return shown.generation.number != self._proofs.generations(shown.log)[-1].number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from msgspec.json import decode, encode, format
 from indelible.errors import Damaged, Malformed, Misconfigured
 from indelible.journal.files import Files, replace, sync_directory
 from indelible.signing.keys import Held, Identity, new_key, text_of
-from indelible.signing.ledger import FileLedger, Read, ReadLedger, open_ledger, read_ledger
+from indelible.signing.ledger import FileLedger, Read, ReadLedger, adopting, open_ledger, read_ledger
 from indelible.signing.notes import Notes
 from indelible.tree.keys import NoteKey, parse_signing_key
 from indelible.tree.vkeys import parse_vkey
@@ -41,29 +42,26 @@ class _Keys(Struct):
 
 
 class Opened(NamedTuple):
-    """Who signs, what was signed, and whether nothing may be signed for now."""
+    """Who signs, what was signed, and why nothing may be signed for now: a sentence with the commands that help; empty if it may."""
 
     identity: Identity
     ledger: FileLedger | ReadLedger
-    restored: bool
+    halted: str
 
 
-def open_signing(files: Files, data: Path, origin: str | None, now: int) -> Opened:
-    """The signing directory of `data`, which the caller has locked. At the first start it is made, with `origin` or a random one.
+def open_signing(files: Files, data: Path, origin: str | None, now: int, events: int) -> Opened:
+    """The signing directory of `data`, which the caller has locked and whose journal holds so many events.
 
-    Raises Misconfigured if another origin is there, Damaged for files that are missing or cannot be true, OSError.
+    At the first start it is made, with `origin` or a random one. Raises what `who_signs` and `made` do, Damaged for checkpoints that are
+    missing or cannot be true.
     """
+    who_signs(data, events)
     identity = made(files, data, origin, now)
-    if origin is not None and origin != identity.origin:
-        raise Misconfigured(
-            f"origin is {origin!r}, and {data / SIGNING / KEYS} has {identity.origin!r} since its first start: a log's name never changes; "
-            f"leave the setting out, or use another --data"
-        )
     pruned = identity.pruned(now)
     if pruned != identity:
         _write(files, data, pruned)
     directory = data / SIGNING
-    return Opened(pruned, open_ledger(files, directory), (directory / RESTORED).exists())
+    return Opened(pruned, open_ledger(files, directory), halted(data))
 
 
 def read_signing(data: Path) -> Opened:
@@ -73,21 +71,39 @@ def read_signing(data: Path) -> Opened:
         identity = read_identity(data)
     with suppress(OSError):
         notes = read_ledger(data / SIGNING).notes
-    return Opened(identity or Identity("", ()), ReadLedger(data / SIGNING, notes), True)
+    return Opened(identity or Identity("", ()), ReadLedger(data / SIGNING, notes), "this process only reads")
+
+
+def who_signs(data: Path, events: int) -> Identity | None:
+    """Who signs in `data`, whose journal holds so many events; None before the first start.
+
+    Raises Damaged if there are events or checkpoints and no keys: whoever signed them would get another name; else as `read_identity`.
+    """
+    identity = read_identity(data)
+    if identity is None and (events or _has_signed(data)):
+        raise _keyless(data, events)
+    return identity
 
 
 def made(files: Files, data: Path, origin: str | None, now: int) -> Identity:
-    """Who signs here; made, with a new key, where nobody does. Raises Damaged, Misconfigured, OSError."""
+    """Who signs here; made, with a new key, where nobody does.
+
+    Raises Misconfigured if there is another origin than this one, Damaged for checkpoints without their keys, OSError.
+    """
     identity = read_identity(data)
     if identity is not None:
+        if origin not in (None, identity.origin):
+            raise Misconfigured(
+                f"origin is {origin!r}, and {data / SIGNING / KEYS} has {identity.origin!r} since its first start: a log's name never "
+                "changes; leave the setting out, or use another --data"
+            )
         return identity
+    if _has_signed(data):
+        raise _keyless(data, 0)
     directory = data / SIGNING
     name = origin if origin is not None else f"indelible-{secrets.token_hex(8)}"
     directory.mkdir(mode=0o700, exist_ok=True)
     sync_directory(files, data)
-    with suppress(FileNotFoundError):
-        if read_ledger(directory).notes.all():
-            raise Damaged(f"{directory / KEYS} is missing, and there are checkpoints that were signed: put it back from a backup")
     FileLedger(files, directory, Notes()).close()  # before the keys: once these are there, a missing ledger was taken away
     identity = Identity(name, (new_key(name, secrets.token_bytes(32), now),))
     _write(files, data, identity)
@@ -134,15 +150,40 @@ def read_known(data: Path) -> Read:
         return Read(Notes(), "the file is missing")
 
 
-def restored(data: Path) -> bool:
-    """Whether a backup was put back and nobody has said yet how to go on."""
-    return (data / SIGNING / RESTORED).exists()
+def halted(data: Path) -> str:
+    """Why nothing may be signed: a backup was put back, and nobody has said yet how to go on. Empty if that is not so."""
+    if not (data / SIGNING / RESTORED).exists():
+        return ""
+    return f"a backup was put back, and others may have seen more than it holds: nothing is signed. {adopting(data)}"
+
+
+def no_journal(data: Path) -> Damaged | None:
+    """The error for a directory in which something was signed and whose journal is gone; None where nobody signed."""
+    known = read_known(data)
+    if not (data / SIGNING).is_dir() or not (known.problem or known.notes.all()):
+        return None
+    return Damaged(f"{data / 'journal'} is missing, and {data / SIGNING} is there: put a backup back. {adopting(data)}")
 
 
 def unmark(files: Files, data: Path) -> None:
     """From now on the directory signs again."""
     files.unlink(data / SIGNING / RESTORED)
     sync_directory(files, data / SIGNING)
+
+
+def _has_signed(data: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return bool(read_ledger(data / SIGNING).notes.all())
+    return False
+
+
+def _keyless(data: Path, events: int) -> Damaged:
+    signed = "there are checkpoints that were signed" if _has_signed(data) else f"the journal holds {events} events"
+    make = f"`indelible keys make --data {shlex.quote(str(data))}`"
+    return Damaged(
+        f"{data / SIGNING / KEYS} is missing, and {signed}: put {data / SIGNING} back from a backup. If there is none, move away what is "
+        f"left of it: then {make} makes a new key, under another name"
+    )
 
 
 def _held(key: _Key, origin: str) -> Held:

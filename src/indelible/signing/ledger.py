@@ -166,10 +166,15 @@ def open_ledger(files: Files, directory: Path) -> FileLedger:
 
 
 def damaged(path: Path, reason: str) -> Damaged:
-    data = shlex.quote(str(path.parent.parent))
-    return Damaged(
-        f"{path}: {reason}. Nothing was signed; `indelible adopt --data {data} --checkpoint FILE` goes on from the newest checkpoint that "
-        f"others have, `indelible adopt --data {data} --new-generation` begins a tree under another name"
+    return Damaged(f"{path}: {reason}. Nothing was signed; {adopting(path.parent.parent)}")
+
+
+def adopting(data: Path) -> str:
+    """The two commands that let a data directory sign again, and what each does."""
+    adopt = f"indelible adopt --data {shlex.quote(str(data))}"
+    return (
+        f"`{adopt} --checkpoint FILE` goes on from the newest checkpoint that others have, `{adopt} --new-generation` begins a tree under "
+        "another name"
     )
 
 

@@ -125,8 +125,8 @@ OPERATIONS = (
         "GET",
         "/v1/status",
         "How the server is doing",
-        "For whoever keeps it running: readiness, how long the disk lasts, the slowest syncs, what was refused, who was heard of last, and "
-        "which receipts no longer hold after a repair.",
+        "For whoever keeps it running: readiness, whether checkpoints are signed, what was found damaged, how long the disk lasts, the "
+        "slowest syncs, what was refused, who was heard of last, how witnesses stand, and which receipts no longer hold after a repair.",
         f"curl {HERE}/v1/status",
         (Answer(200, "The status.", ("ServerStatus",)),),
         (errors.BadParameter,),
