@@ -84,15 +84,16 @@ class Server:
 
     def read(self, target: str) -> tuple[int, bytes]:
         """As `get`, for an answer that is no JSON or is decoded by the caller."""
-        return self._ask("GET", target)
+        return self.ask("GET", target)
 
     def post(self, lines: list[bytes]) -> tuple[int, Any]:
         """NDJSON; the status and the answer. Raises OSError if none came."""
         body = b"".join(line + b"\n" for line in lines)
-        status, answer = self._ask("POST", "/v1/events", body, {"Content-Type": "application/x-ndjson"})
+        status, answer = self.ask("POST", "/v1/events", body, {"Content-Type": "application/x-ndjson"})
         return status, decode(answer)
 
-    def _ask(self, method: str, target: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+    def ask(self, method: str, target: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+        """The status and the body. Raises OSError if no answer came."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request(method, target, body, headers or {})

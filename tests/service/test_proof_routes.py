@@ -212,6 +212,33 @@ def test_a_wait_is_bounded_and_the_answer_says_how_far_it_came(tmp_path: Path, a
     with_service(tmp_path, work, ack_timeout=0)
 
 
+def test_a_backup_that_signs_nothing_says_so_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+    (tmp_path / "signing").mkdir()
+    (tmp_path / "signing" / "restored").touch()
+
+    async def work(web: Web) -> None:
+        for ack in ("proven", "witnessed"):
+            answer = await web.post(b'{"type":"t","source":"s"}', target=f"/v1/events?ack={ack}")
+            assert (answer.status, answer.json["state"]) == (201, "sequenced")
+        said = (await web.get("/v1/status")).json["signing"]
+        assert f"`indelible adopt --data {tmp_path} --new-generation`" in said
+        assert b"indelible_signing_halted 1\n" in (await web.get("/metrics")).body
+
+    with_service(tmp_path, work, ack_timeout=1 << 30)
+
+
+def test_without_a_policy_nobody_waits_to_be_witnessed(tmp_path: Path) -> None:
+    async def work(web: Web) -> None:
+        await web.post(b'{"id":"0","type":"t","source":"s"}')
+        await web.service.publisher.tick()
+        answer = await web.post(b'{"id":"0","type":"t","source":"s"}', target="/v1/events?ack=witnessed")
+        assert answer.json["state"] == "proven"
+        assert (await web.get("/v1/status")).json["signing"] == "ok"
+        assert b"indelible_signing_halted 0\n" in (await web.get("/metrics")).body
+
+    with_service(tmp_path, work, ack_timeout=1 << 30)
+
+
 @pytest.mark.parametrize("query", ["ack=signed", "ack=", "ack=proven&ack=proven", "ack=proven&x=1"])
 def test_another_word_for_how_long_to_wait_is_refused(tmp_path: Path, query: str) -> None:
     async def work(web: Web) -> None:

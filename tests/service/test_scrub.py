@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ import pytest
 from msgspec import structs
 from served import Server
 from trails import MOMENT, Quick, files, flip, frames_of, line, mend, overwrite, trail
+from whole_service import Web, assert_problem, with_service
 
+from indelible.errors import Damaged
 from indelible.formats.lines import Lines
 from indelible.http.metrics import fsck_text
-from indelible.http.scrub import Scrub
+from indelible.http.scrub import MOST, Scrub
 from indelible.journal.file import open_file_journal
 from indelible.journal.frame import encode
+from indelible.journal.port import Position
 from indelible.journal.scan import Tape
 from indelible.log.prepare import Terms, framed, prepare
 from indelible.log.recorder import Recorder
@@ -135,6 +139,54 @@ def test_other_events_under_old_hashes_are_found(tmp_path: Path) -> None:
         assert frames_of(path)[1] == (start, stop)
         scrub.round()
         assert "holds other events than those that were hashed" in scrub.findings[0]
+
+
+def test_what_a_request_met_counts_until_a_round_that_began_later_is_through(tmp_path: Path) -> None:
+    trail(tmp_path)
+    with looking(tmp_path) as scrub:
+        scrub.tell("x is damaged")
+        scrub.tell("x is damaged")
+        assert scrub.findings == ["x is damaged"]
+        looked = scrub._looked
+
+        def met(stop: Position) -> Iterator[str]:
+            scrub.tell("met behind the place that the round is at")
+            yield from looked(stop)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(scrub, "_looked", met)
+            scrub.round()
+        assert scrub.findings == ["met behind the place that the round is at"]
+        scrub.round()
+        assert scrub.findings == []
+        for number in range(MOST + 5):
+            scrub.tell(f"{number}")
+        assert len(scrub.findings) == MOST
+        scrub._stopping.set()
+        scrub.round()
+        assert len(scrub.findings) == MOST
+
+
+def test_a_read_that_met_damage_is_in_the_status_and_the_gauges(tmp_path: Path) -> None:
+    trail(tmp_path)
+
+    async def work(web: Web) -> None:
+        service = replace(web.service, scrub=Scrub(web.service.recorder, web.service.journal, FAST))
+        shown = Web(service)
+        assert (await shown.get("/v1/status")).json["fsck"]["findings"] == []
+        path = files(tmp_path)[1]
+        at = path.read_bytes().index(b"xxxx", frames_of(path)[1][0])
+        overwrite(path, at, b"y")
+        for _ in range(2):
+            assert_problem(await shown.get("/v1/logs/default/entries"), Damaged)
+        [finding] = (await shown.get("/v1/status")).json["fsck"]["findings"]
+        assert f"{path} is damaged at byte" in finding
+        assert b"indelible_fsck_errors 1\n" in (await shown.get("/metrics")).body
+        assert service.scrub
+        service.scrub.round()
+        assert (await shown.get("/v1/status")).json["fsck"]["findings"] == [finding]
+
+    with_service(tmp_path, work)
 
 
 class Third(threading.Event):

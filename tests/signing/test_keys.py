@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,74 @@ def test_keys_that_are_gone_are_not_made_again_where_something_was_signed(tmp_pa
     (tmp_path / SIGNING / "keys.json").unlink()
     with pytest.raises(Damaged, match="from a backup"):
         open_signing(Quick(), tmp_path, None, MOMENT, 0)
+
+
+def test_no_new_name_is_made_where_events_are_and_the_error_names_the_ways_out(tmp_path: Path) -> None:
+    for spoil in (lambda: None, (tmp_path / SIGNING).mkdir):
+        spoil()
+        with pytest.raises(Damaged, match=rf"holds 3 events: put {tmp_path / SIGNING} back.*`indelible keys make --data {tmp_path}`"):
+            open_signing(Quick(), tmp_path, None, MOMENT, 3)
+        assert not (tmp_path / SIGNING / "keys.json").exists()
+    assert keys(tmp_path, "make").exit_code == 0
+    open_signing(Quick(), tmp_path, None, MOMENT, 3).ledger.close()
+
+
+@pytest.mark.parametrize("operations", range(1, 40))
+def test_a_first_start_that_was_killed_is_no_loss_of_keys(operations: int, tmp_path: Path) -> None:
+    """The journal was made, which holds nothing; then the process was killed before one of its operations."""
+
+    class Killed(BaseException):
+        pass
+
+    class Dying(Quick):
+        left = operations
+
+        def __getattribute__(self, name: str) -> Any:
+            if name in ("open", "pwrite", "rename", "fsync", "fdatasync", "close"):
+                self.left -= 1
+                if self.left < 0:
+                    raise Killed
+            return super().__getattribute__(name)
+
+    with suppress(Killed):
+        open_signing(Dying(), tmp_path, ORIGIN, MOMENT, 0).ledger.close()
+    after = open_signing(Quick(), tmp_path, ORIGIN, MOMENT, 0)
+    after.ledger.close()
+    again = open_signing(Quick(), tmp_path, None, MOMENT, 9)
+    again.ledger.close()
+    assert again.identity.public("n") == after.identity.public("n")
+
+
+def test_the_command_refuses_another_origin_as_the_start_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert keys(tmp_path, "make", "--origin", ORIGIN).exit_code == 0
+    assert run(["keys", "make", "--data", str(tmp_path), "--origin", "other.example"]) == 78
+    with pytest.raises(Misconfigured) as raised:
+        open_signing(Quick(), tmp_path, "other.example", MOMENT, 0)
+    assert raised.value.detail in capsys.readouterr().err
+
+
+def test_every_log_that_was_signed_is_shown_whatever_a_command_did(tmp_path: Path) -> None:
+    trees = Trees(["a", "b"])
+    trees.grow("a", 1)
+    trees.grow("b", 1)
+    publisher = opened(tmp_path, trees)
+    tick(publisher)
+    publisher.close()
+    for words in (["rotate"], ["make"], ["show"]):
+        shown = keys(tmp_path, *words).output
+        names = {parse_vkey(each.split("  ")[0]).name for each in shown.splitlines()[1:]}
+        assert names == {f"{ORIGIN}/{log}" for log in ("default", "a", "b")}
+        assert len(shown.splitlines()) == 7  # two keys each
+    (tmp_path / SIGNING / "checkpoints").unlink()
+    assert keys(tmp_path, "show").exit_code == 0
+
+
+def test_help_says_that_a_directory_is_made_only_where_it_is() -> None:
+    makes = {
+        words: "made if it is not there" in " ".join(CliRunner().invoke(indelible, [*words.split(), "--help"]).output.split())
+        for words in ("fsck", "repair", "adopt", "keys show", "keys rotate", "keys make", "serve")
+    }
+    assert [words for words, made in makes.items() if made] == ["keys make", "serve"]
 
 
 @given(st.integers(1, 10**6), st.sampled_from(["a", "b-1"]))

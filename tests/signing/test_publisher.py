@@ -7,6 +7,8 @@ import errno
 import os
 import random
 import shutil
+from collections.abc import Coroutine
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,8 +21,9 @@ from journal_disk import Crash, PowerCut, Watched
 from signing_support import MOMENT, ORIGIN, Quick, Seen, Trees, keys_of, opened, root_of, tick, verified
 
 from indelible.errors import Damaged, JournalFailed
+from indelible.log.generations import Generation
 from indelible.log.publisher import Publisher
-from indelible.log.shown import RECENT
+from indelible.log.shown import RECENT, Shown
 from indelible.model.receipt import State
 from indelible.signing import ledger as ledger_module
 from indelible.signing.directory import made, rotated
@@ -29,7 +32,7 @@ from indelible.signing.notes import Notes, Sealed
 from indelible.tree.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint
 from indelible.tree.cosignature import Witness
 from indelible.tree.keys import SigningKey
-from indelible.tree.merkle import Hash
+from indelible.tree.merkle import Hash, Tree
 from indelible.tree.note import parse_note
 
 LOGS = ("a", "b", "c")
@@ -288,6 +291,7 @@ def test_a_full_disk_delays_a_checkpoint_and_loses_no_cosignature(tmp_path: Path
     disk.before = full
     tick(publisher)
     assert publisher.published("a") == latest.note
+    assert "has no room" in publisher.trouble
     disk.before = lambda operation, path: None
     tick(publisher)
     assert verified(publisher, "a", f"{ORIGIN}/a")[0] == 2
@@ -434,6 +438,59 @@ def test_while_the_mark_of_a_restored_backup_is_there_nothing_is_signed(tmp_path
     trees.grow("b", 1)
     tick(halted)
     assert halted.published("a") == note and halted.published("b") is None
+    for command in (f"`indelible adopt --data {tmp_path} --checkpoint FILE`", f"`indelible adopt --data {tmp_path} --new-generation`"):
+        assert command in halted.halted
+    for state in (State.proven, State.witnessed):
+        assert [at_once(halted.reached("a", index, state, 3600)) for index in (2, 3)] == [State.proven, State.sequenced]
+
+
+def at_once(waiting: Coroutine[Any, Any, State]) -> State:
+    """What comes without waiting for anything."""
+    with closing(waiting), pytest.raises(StopIteration) as done:
+        waiting.send(None)
+    found = done.value.value
+    assert isinstance(found, State)
+    return found
+
+
+def test_nobody_waits_for_what_cannot_come(tmp_path: Path) -> None:
+    """Without a policy no checkpoint is ever witnessed; of a tree that has ended none is signed any more."""
+    trees = Trees(LOGS)
+    trees.grow("a", 3)
+    publisher = opened(tmp_path, trees)
+    tick(publisher)
+    assert at_once(publisher.reached("a", 2, State.witnessed, 3600)) is State.proven
+    trees.grow("a", 1)
+
+    async def wait() -> State:
+        waiting = asyncio.create_task(publisher.reached("a", 3, State.witnessed, 3600))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        await publisher.tick()
+        return await waiting
+
+    assert asyncio.run(wait()) is State.proven
+    trees.grow("a", 1)
+    ended = publisher.shown("a")
+    publisher._trees["a"].append(Shown("a", Generation(2, 5, Tree()), f"{ORIGIN}/a/g2"))
+    assert ended.state(4) is State.sequenced and at_once(publisher.reached("a", 4, State.proven, 3600)) is State.sequenced
+
+
+def test_with_a_policy_a_wait_goes_on_until_the_quorum_has_cosigned(tmp_path: Path) -> None:
+    trees = Trees(LOGS)
+    trees.grow("a", 3)
+    publisher = opened(tmp_path, trees)
+    publisher.is_witnessed = lambda note: b"witness.example" in note
+
+    async def wait() -> State:
+        waiting = asyncio.create_task(publisher.reached("a", 2, State.witnessed, 3600))
+        await publisher.tick()
+        assert not waiting.done()
+        publisher.add_cosignatures("a", 3, [cosigned(publisher.published("a") or b"")])
+        await publisher.tick()
+        return await waiting
+
+    assert asyncio.run(wait()) is State.witnessed
 
 
 def test_a_later_generation_is_signed_under_its_own_name_and_the_first_ones_checkpoint_stays(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -184,6 +185,10 @@ def _key_file(content: bytes | None) -> Act:
     return act
 
 
+def _signing_removed(data: Path) -> None:
+    shutil.rmtree(data / "signing")
+
+
 def _all_renamed(data: Path) -> None:
     """Another origin, and a key that fits it."""
 
@@ -244,6 +249,7 @@ DISK = [
     Tampering("checkpoint", "a larger size, line made anew", _last(_size_raised), "does not hold"),
     Tampering("checkpoint", "another root, line made anew", _last(_root_changed), "does not hold"),
     Tampering("checkpoint", "a signature changed, line made anew", _last(_signature_changed), "does not hold"),
+    Tampering("signing directory", "removed", _signing_removed, "is missing, and the journal holds"),
     Tampering("key file", "removed", _key_file(None), "and there are checkpoints that were signed"),
     Tampering("key file", "cut", _key_file(b'{"format":1,"ori'), "not what was written"),
     Tampering("key file", "another private key", keys(_another_secret), "a key that is not the origin's"),

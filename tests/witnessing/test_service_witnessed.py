@@ -37,7 +37,7 @@ def test_an_event_is_witnessed_and_what_was_cosigned_outlasts_a_restart(tmp_path
             trust(running)
             status, answer = running.get("/v1/status")
             assert (status, [each["name"] for each in answer["witnesses"]]) == (200, ["w1"])
-            _, answer = running._ask("POST", "/v1/events?ack=witnessed", b'{"type":"b","source":"s"}', {"Content-Type": "application/json"})
+            _, answer = running.ask("POST", "/v1/events?ack=witnessed", b'{"type":"b","source":"s"}', {"Content-Type": "application/json"})
             assert b'"state":"witnessed"' in answer
             checkpoint = running.read("/v1/logs/default/checkpoint")[1]
             assert b'indelible_witness_alarm{witness="w1"} 0\n' in running.read("/metrics")[1]

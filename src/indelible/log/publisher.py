@@ -135,8 +135,7 @@ class Publisher:
         shown = self.holding(log, index)
         if self.halted or shown is not self._trees[log][-1]:  # nothing more is signed of this tree
             return shown.state(index)
-        most = State.proven if self.is_witnessed is None and state is State.witnessed else state
-        return await shown.reached(index, most, patience)
+        return await shown.reached(index, State.proven if self.is_witnessed is None and state is State.witnessed else state, patience)
 
     async def run(self) -> None:
         """Tick once a second until `stop` is called, then once more."""
