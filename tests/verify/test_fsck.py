@@ -181,7 +181,7 @@ def test_what_the_start_refuses_for_its_signatures_repair_names_too(data: Path, 
     assert "signatures" not in capsys.readouterr().out
 
 
-def test_what_the_start_alone_compares_fsck_compares_too(data: Path) -> None:
+def test_a_tree_that_was_signed_and_that_the_journal_never_began_is_found_as_the_start_finds_it(data: Path) -> None:
     """A ledger of the whole chain that names a tree which the journal has no beginning of."""
     sign_as(data, "trail.example/default/g2")
     report = fsck(data)
