@@ -84,7 +84,8 @@ class Client:
             return False
         if self._left or self._words not in self._answer:
             body = self._answer.partition(b"\r\n\r\n")[2][:300].decode("utf-8", "replace")
-            raise Failed(f"{self._batch} events sent, and not all are new: {body} (--first N sends others than the run before)")
+            again = "; after another run on the same server give --first" if b'"duplicate"' in self._answer else ""
+            raise Failed(f"{self._batch} events sent, but not all acknowledged as new: {body}{again}")
         return True
 
     def _length(self, head: bytes) -> int:

@@ -115,7 +115,8 @@ def run(arguments: Sequence[str]) -> int:
         package = (error.name or "").partition(".")[0]
         if package not in SERVER_PACKAGES:
             raise
-        return _failed(f"this needs the server's packages, and {package} is missing: pip install 'indelible[server]'", UNAVAILABLE)
+        how = f"pip install './indelible-{__version__}.tar.gz[server]', or '.[server]' in the sources"
+        return _failed(f"this needs the server's packages, and {package} is missing: {how}", UNAVAILABLE)
     return code if isinstance(code, int) else 0
 
 
