@@ -30,7 +30,7 @@ run: $(SERVER) ## set up if needed, then serve on 127.0.0.1:8080 with data under
 	.venv/bin/indelible serve --data $(DATA) --host $(HOST) --port $(PORT)
 
 test: START := $(shell date +%s)
-test: $(DEV) ## all that CI runs: lint, format, types, tests (TESTS="tests/http -k gzip" for a part)
+test: $(DEV) ## all that CI runs: lint, format, types, tests (TESTS="tests/http -k health" for a part)
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
@@ -38,10 +38,10 @@ test: $(DEV) ## all that CI runs: lint, format, types, tests (TESTS="tests/http 
 	@echo "make test took $$(( $$(date +%s) - $(START) )) s"
 
 torture: $(DEV) ## kill it at every point, cut its power, fail its disk (ROUNDS=300, MINUTES=10; SEED= repeats a run)
-	@PYTHONPATH=tests .venv/bin/python tests/torture/long.py
+	@PYTHONPATH="$(CURDIR)/tests" .venv/bin/python tests/torture/long.py
 
 fuzz: $(FUZZ) ## look for what no test thought of: ten minutes (COUNT= requests, SEED= repeats a run)
-	PYTHONPATH=tests .venv/bin/python tests/fuzz/fuzz_run.py --count $(or $(COUNT),100000) $(if $(SEED),--seed $(SEED))
+	PYTHONPATH="$(CURDIR)/tests" .venv/bin/python tests/fuzz/fuzz_run.py --count $(or $(COUNT),100000) $(if $(SEED),--seed $(SEED))
 
 interop: $(SERVER) ## let programs that are not ours read a log: needs Go 1.25 or later, which fetches their modules
 	cd tests/interop && go run . -indelible ../../.venv/bin/indelible

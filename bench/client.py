@@ -83,7 +83,9 @@ class Client:
         if self._left > 0:
             return False
         if self._left or self._words not in self._answer:
-            raise Failed(f"{self._batch} events sent, but not all acknowledged: {self._shown()}")
+            body = self._answer.partition(b"\r\n\r\n")[2][:300].decode("utf-8", "replace")
+            again = "; after another run on the same server give --first" if b'"duplicate"' in self._answer else ""
+            raise Failed(f"{self._batch} events sent, but not all acknowledged as new: {body}{again}")
         return True
 
     def _length(self, head: bytes) -> int:

@@ -7,6 +7,7 @@ IndelibleError
 │   ├── Unauthorized      401   the key is missing or wrong
 │   ├── CrossSite         403   a page of another site tries to write through a reader's browser
 │   ├── NotFound          404   no such event, entry, log or page
+│   ├── NotYet            404   it comes within seconds by itself: ask again
 │   ├── NotAllowed        405   this path is there, but not with this method
 │   ├── TooSlow           408   the request did not come in time
 │   ├── Ambiguous         409   one id in two sources: say which with ?source=
@@ -99,8 +100,16 @@ class CrossSite(Refused):
 
 class NotFound(Refused):
     status = 404
+    exit_code = 64
     name = "not-found"
     title = "There is nothing under this name"
+
+
+class NotYet(Refused):
+    status = 404
+    exit_code = 75
+    name = "not-yet"
+    title = "It is not there yet: ask again"
 
 
 class NotAllowed(Refused):

@@ -71,7 +71,7 @@ WRONG = {
     "a status that is not 201": (1000, lambda body: answered(503, b"busy"), "(?s)answered HTTP/1.1 503 Some.*busy"),
     "a 200": (1, lambda body: answered(200, b'{"status":"stored"}'), "answered HTTP/1.1 200"),
     "fewer stored than sent": (1000, lambda body: created(body[SIZE + 1 :]), "1000 events sent, but not all acknowledged"),
-    "a duplicate": (1, lambda body: answered(201, b'{"status":"duplicate"}'), "not all acknowledged"),
+    "a duplicate": (1, lambda body: answered(201, b'{"status":"duplicate"}'), "not all acknowledged as new: .*give --first"),
     "an end without an answer": (100, lambda body: b"", "closed the connection"),
     "more than its length": (100, lambda body: created(body) + b"x", "not all acknowledged"),
     "no end": (10, lambda body: created(body)[:-1], "the time is up after 0 of"),

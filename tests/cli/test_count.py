@@ -28,7 +28,7 @@ def test_what_means_nothing_to_a_count_is_64(word: str, capsys: Captured) -> Non
 def test_the_servers_refusal_is_one_line_and_its_exit_code(capsys: Captured) -> None:
     with scripted(problem("unauthorized", 401, "a key is needed: send Authorization: Bearer KEY")) as script:
         assert run(["count", "--url", script.url]) == 77
-    assert capsys.readouterr().err == "indelible: a key is needed: send Authorization: Bearer KEY\n"
+    assert capsys.readouterr().err == "indelible: the key is missing or not the server's: set INDELIBLE_KEY to it\n"
 
 
 def test_an_address_that_cannot_work_is_one_line(capsys: Captured) -> None:

@@ -87,10 +87,8 @@ def test_what_cannot_be_read_as_a_command_is_64(arguments: list[str], capsys: Ca
 @pytest.mark.parametrize("package", sorted(SERVER_PACKAGES))
 def test_a_missing_server_package_is_answered_with_what_to_install(package: str, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     assert outcome(monkeypatch, raising(ModuleNotFoundError("no", name=f"{package}.inner"))) == 69
-    assert (
-        capsys.readouterr().err
-        == f"indelible: this needs the server's packages, and {package} is missing: pip install 'indelible[server]'\n"
-    )
+    how = f"pip install './indelible-{indelible.__version__}.tar.gz[server]', or '.[server]' in the sources"
+    assert capsys.readouterr().err == f"indelible: this needs the server's packages, and {package} is missing: {how}\n"
 
 
 def test_another_missing_module_is_our_fault_and_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,10 +17,12 @@ from indelible.client.patience import seconds
 from indelible.errors import (
     BadParameter,
     Conflict,
+    Damaged,
     IndelibleError,
     Misconfigured,
     NotAnEvent,
     NotFound,
+    NotYet,
     Refused,
     TooLarge,
     Unauthorized,
@@ -94,6 +96,7 @@ AGAIN = {
     "408": Says(408, b"", "text/plain"),
     "429": problem("busy", 429),
     "500": problem("internal", 500),
+    "500 over damage": problem("damaged", 500),
     "502 of a proxy": Says(502, b"<html>", "text/html"),
     "503": BUSY,
     "507": problem("disk-full", 507),
@@ -187,8 +190,8 @@ def test_no_server_is_unreachable_and_says_so(clock: Clock) -> None:
 REFUSALS = {
     "not-an-event": (422, NotAnEvent),
     "too-large": (413, TooLarge),
-    "unauthorized": (401, Unauthorized),
     "not-found": (404, NotFound),
+    "not-yet": (404, NotYet),
     "bad-parameter": (400, BadParameter),
     "a-later-invention": (418, Refused),
 }
@@ -208,6 +211,23 @@ def test_a_refusal_is_raised_at_once_as_what_it_is_with_its_faults(name: str, cl
     assert [(fault.detail, fault.index, fault.pointer) for fault in raised.value.faults] == [("say it so", 1, "#/source")]
     assert raised.value.total == 3
     assert len(script.asked) == 1
+
+
+def test_a_key_that_is_missing_or_wrong_is_said_as_the_setting_that_mends_it(clock: Clock) -> None:
+    with scripted(problem("unauthorized", 401, "send the key, once: `Authorization: Bearer KEY`")) as script:
+        with (
+            client_of(script, clock) as client,
+            pytest.raises(Unauthorized, match="the key is missing or not the server's: set INDELIBLE_KEY"),
+        ):
+            client.count()
+        assert len(script.asked) == 1
+
+
+def test_a_question_that_damage_keeps_from_being_answered_is_not_asked_again(clock: Clock) -> None:
+    with scripted(problem("damaged", 500, "the server's log says more")) as script, client_of(script, clock) as client:
+        with pytest.raises(Damaged, match="the server's log says more"):
+            client.count()
+        assert (len(script.asked), clock.pauses) == (1, [])
 
 
 def test_a_refusal_that_comes_before_the_body_was_read_is_heard(clock: Clock) -> None:

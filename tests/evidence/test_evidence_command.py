@@ -64,7 +64,7 @@ def test_a_file_that_is_there_is_kept_unless_it_is_forced(trail: Server, tmp_pat
 
 
 def test_an_id_that_nobody_sent_leaves_no_file(trail: Server, tmp_path: Path, capsys: Captured) -> None:
-    assert run(["evidence", "--url", trail.url, "--id", "nobody", "-o", str(tmp_path / "case.zip")]) == 65
+    assert run(["evidence", "--url", trail.url, "--id", "nobody", "-o", str(tmp_path / "case.zip")]) == 64
     assert run(["evidence", "--url", trail.url, "--filter", "nobody=1", "-o", str(tmp_path / "case.zip")]) == 64
     assert run(["evidence", "--url", trail.url, "-o", str(tmp_path / "case.zip")]) == 64
     assert list(tmp_path.iterdir()) == []

@@ -60,6 +60,15 @@ def test_times_that_were_accepted_once_become_the_same_again(batch: list[str]) -
     assert times.accepted_batch(accepted) == times.canonical_batch(accepted)
 
 
+@pytest.mark.parametrize("fraction", ["00\0\0\0\x1b", "00000\0", "\0abcde", "000000"])
+def test_nothing_stands_behind_the_end_of_a_time(fraction: str) -> None:
+    """What counts is the text, and not how much of it a parser reads."""
+    text = f"2026-11-01T00:15:01.{fraction}Z"
+    assert times.canonical_batch([text, "2026-11-23T09:30:00.000000Z"]) == (
+        [text, "2026-11-23T09:30:00.000000Z"] if fraction.isdigit() else None
+    )
+
+
 def test_a_batch_of_canonical_times_comes_back_as_it_is() -> None:
     batch = [f"2026-11-23T09:30:00.{place:06}Z" for place in range(100)]
     assert times.canonical_batch(batch) is batch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -38,6 +39,14 @@ def unpacked(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (top,) = folder.iterdir()
     assert top.name == f"indelible-{indelible.__version__}"
     return top
+
+
+def test_the_pages_install_the_archive_under_the_name_that_it_has() -> None:
+    """The package is in no index: who sends or verifies has the archive or a clone."""
+    for page in ("README.md", "docs/verify.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert set(re.findall(r"indelible-[\d.]+\.tar\.gz", text)) == {f"indelible-{indelible.__version__}.tar.gz"}
+        assert "pip install ./indelible-" in text and "pip install indelible" not in text
 
 
 def test_the_archive_holds_every_file_as_it_is_and_no_other(unpacked: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ case "$*" in
     "-m venv "*)
         mkdir -p .venv/bin; cp "$0" .venv/bin/python
         printf '#!/bin/sh\\necho "serving $*"\\n' > .venv/bin/indelible; chmod +x .venv/bin/indelible ;;
+    *fuzz_run*|*long.py*) echo "$PYTHONPATH" > path ;;
     *requirements*) test ! -e no-network ;;
     *version_info*) test ! -e too-old ;;
     *ensurepip*) test ! -e no-venv ;;
@@ -87,6 +91,26 @@ def test_the_tests_add_to_the_environment_that_serves(machine: Machine) -> None:
     calls = (machine.folder / "calls").read_text()
     assert machine.set_ups() == 1
     assert calls.rstrip().endswith("--require-hashes --only-binary :all: -r requirements/dev.txt")
+
+
+@pytest.mark.parametrize("target", ["fuzz", "torture"])
+def test_what_starts_other_processes_gives_them_a_path_that_holds_in_every_folder(target: str, machine: Machine, tmp_path: Path) -> None:
+    """The fuzzer of the parsers runs in a folder of its own, and imports what lies beside it in tests."""
+    assert machine.make(target).returncode == 0
+    path = Path((machine.folder / "path").read_text().strip())
+    assert path == machine.folder / "tests"
+    parsers = ROOT / "tests/fuzz/fuzz_parsers.py"
+    command = [sys.executable, "-c", f"import runpy; runpy.run_path({str(parsers)!r})"]
+    for given, ends in ((ROOT / path.name, 0), (path.name, 1)):
+        environment = {"PYTHONPATH": os.pathsep.join(map(str, (given, parsers.parent))), "PATH": "/usr/bin:/bin"}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == ends, done.stderr
+
+
+def test_the_example_of_a_part_of_the_tests_has_tests() -> None:
+    [path, word] = re.findall(r'TESTS="(\S+) -k (\w+)"', (ROOT / "Makefile").read_text())[0]
+    names = [name for file in (ROOT / path).glob("test_*.py") for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)]
+    assert any(word in name for name in names)
 
 
 @pytest.mark.parametrize(("lack", "fix"), [("too-old", "needs CPython 3.11 or later"), ("no-venv", "apt install python3-venv")])

@@ -13,7 +13,7 @@ import pytest
 from test_tiles_served import LOG, grow
 from whole_service import JSON, Web, assert_problem, with_service
 
-from indelible.errors import Ambiguous, BadParameter, NotFound
+from indelible.errors import Ambiguous, BadParameter, NotFound, NotYet
 from indelible.model.receipt import State
 from indelible.tree.checkpoint import Checkpoint, parse_checkpoint
 from indelible.tree.note import parse_note
@@ -97,7 +97,7 @@ def test_an_event_comes_with_its_proof_and_the_salt_ties_its_bytes_to_it(tmp_pat
         await web.post(body)
         await web.post(b'{"id":"a/1","type":"t","source":"s","data":2}', target="/v1/events")  # a conflict
         await grow(web, 0, 300)
-        assert_problem(await web.get("/v1/events/a%2F1?proof=1"), NotFound, "a new entry is proven about a second later")
+        assert_problem(await web.get("/v1/events/a%2F1?proof=1"), NotYet, "a new one is proven about a second later")
         await web.service.publisher.tick()
         answer = await web.get("/v1/events/a%2F1?proof=1")
         plain = (await web.get("/v1/events/a%2F1")).body
@@ -133,7 +133,7 @@ def test_an_event_comes_with_its_proof_and_the_salt_ties_its_bytes_to_it(tmp_pat
         ("/v1/proof/inclusion?index=0&size=4", NotFound, "has published 3"),
         ("/v1/proof/inclusion?index=0&size=x", BadParameter, "size"),
         ("/v1/proof/inclusion?index=0&format=xml", BadParameter, "json or tlog-proof"),
-        ("/v1/proof/inclusion?index=3", NotFound, "not among the first 3"),
+        ("/v1/proof/inclusion?index=3", NotYet, "under no checkpoint yet"),
         ("/v1/proof/inclusion?id=nobody", NotFound, "nobody"),
         ("/v1/proof/inclusion?id=twice", Ambiguous, "?source="),
         ("/v1/proof/inclusion?index=0&size=1&format=tlog-proof", NotFound, "no checkpoint of size 1"),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from whole_service import NDJSON, Web, assert_problem, with_service
 
-from indelible.errors import BadParameter, NotAllowed, NotFound
+from indelible.errors import BadParameter, NotAllowed, NotFound, NotYet
 from indelible.http.tiles import takes_gzip
 from indelible.tree.checkpoint import Checkpoint, open_checkpoint
 from indelible.tree.merkle import WIDTH, Tree, leaf_hash
@@ -152,9 +152,9 @@ def test_a_path_that_names_no_tile_is_not_found(tmp_path: Path, path: str) -> No
 def test_nothing_is_served_beyond_what_is_published(tmp_path: Path) -> None:
     async def work(web: Web) -> None:
         await grow(web, 0, 300)
-        assert_problem(await web.get(f"{LOG}/checkpoint"), NotFound, "no checkpoint yet")
+        assert_problem(await web.get(f"{LOG}/checkpoint"), NotYet, "no checkpoint yet")
         for path in ("tile/0/000", "tile/0/000.p/1", "tile/entries/000.p/1"):
-            assert_problem(await web.get(f"{LOG}/{path}"), NotFound, "published 0 entries")
+            assert_problem(await web.get(f"{LOG}/{path}"), NotFound, "beyond the 0 entries")
         await web.service.publisher.tick()
         await grow(web, 300, 300)  # there, but not published
         good = ["tile/0/000", "tile/0/001.p/44", "tile/0/001.p/1", "tile/1/000.p/1", "tile/entries/001.p/44", "tile/0/000.p/255"]

@@ -280,7 +280,7 @@ def test_frames_that_were_never_known_to_be_durable_may_be_torn(data: Path, veri
     start, end = frames_of(last)[-1]
     overwrite(last, end - 5, b"?")
     assert verify(str(data)) == 3
-    assert "1 entries came after its newest checkpoint" in verify.said
+    assert "1 entry came after its newest checkpoint" in verify.said
     assert start
 
 

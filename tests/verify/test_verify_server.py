@@ -89,7 +89,7 @@ TAMPERED: dict[str, tuple[Change, int, str]] = {
     "another log": (
         put("checkpoint", checkpoint(ENTRIES, SigningKey("other.example", bytes(32)))),
         65,
-        "the policy names no log 'other.example'",
+        "this is 'other.example', another log",
     ),
     "another tree of this size, well signed": (
         put("checkpoint", checkpoint([*ENTRIES[:599], entry(0, "x")])),
@@ -233,7 +233,7 @@ def test_a_policy_asks_for_witnesses(verify: Verify, tmp_path: Path) -> None:
         assert verify(log.url, "--policy", str(policy)) == 0
         policy.write_text(f"witness w {witness.public.vkey}\nquorum w\n")
         assert verify(log.url, "--policy", str(policy)) == 65
-        assert "the policy names no log" in verify.said
+        assert "not signed by anyone, as no key is known" in verify.said
         assert verify(log.url, "--policy", str(policy), "--key", VKEY) == 0
         assert verify(log.url, "--key", witness.public.vkey) == 64
         assert verify(log.url, "--key", "nonsense") == 64

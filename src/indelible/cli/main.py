@@ -33,11 +33,11 @@ EXITS = {
     0: "done",
     1: "something went wrong inside, the server is not ready, its answer is not complete, or `demo` found a difference",
     3: "consistent with itself, but signed by a key that nobody has confirmed: `verify` without a key from elsewhere",
-    64: "a command, flag or filter that does not exist or cannot be read",
+    64: "a command, flag, filter, log or event that does not exist, or cannot be read",
     65: "the events were refused, the data directory is damaged, or a proof does not hold",
     69: "no server answers, or the server's packages are not installed",
     74: "the disk failed: whether the last events were stored is unknown",
-    75: "busy, full, or in use by another process: try again later",
+    75: "busy, full, in use by another process, or not signed yet: try again later",
     77: "the key is missing or wrong",
     78: "a setting cannot work",
     130: "interrupted by Ctrl-C",
@@ -115,7 +115,8 @@ def run(arguments: Sequence[str]) -> int:
         package = (error.name or "").partition(".")[0]
         if package not in SERVER_PACKAGES:
             raise
-        return _failed(f"this needs the server's packages, and {package} is missing: pip install 'indelible[server]'", UNAVAILABLE)
+        how = f"pip install './indelible-{__version__}.tar.gz[server]', or '.[server]' in the sources"
+        return _failed(f"this needs the server's packages, and {package} is missing: {how}", UNAVAILABLE)
     return code if isinstance(code, int) else 0
 
 

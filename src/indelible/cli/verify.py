@@ -51,14 +51,14 @@ def command(targets: tuple[str, ...], **given: Any) -> int:
 
     from indelible.verify.memory import Memory, usual
     from indelible.verify.targets import content
-    from indelible.verify.terms import Terms
+    from indelible.verify.terms import Terms, earlier
     from indelible.verify.trust import trust
 
     files = {name: content(given[name]) if given[name] else None for name in ("policy", "event", "entry")}
     terms = Terms(
         trust(given["keys"], files["policy"]),
         Memory(Path(given["state"]) if given["state"] else usual(os.environ)),
-        [(name, content(name)) for name in given["before"]],
+        [(name, earlier(name, content(name))) for name in given["before"]],
         event=files["event"],
         entry=files["entry"],
         key=os.environ.get("INDELIBLE_KEY", ""),

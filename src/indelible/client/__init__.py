@@ -40,7 +40,8 @@ class Client:
 
     The same bytes are tried again after 408, 429, 5xx and broken connections, with growing pauses and not before a Retry-After,
     until `patience` seconds are over; then Unreachable says what the last try saw. Nothing else is tried again: any other refusal
-    is raised as what it is (errors.py), with the server's faults. Redirects are not followed and proxies not used.
+    is raised as what it is (errors.py), with the server's faults, and a question that damage keeps from being answered as Damaged.
+    Redirects are not followed and proxies not used.
 
     `key` is INDELIBLE_KEY unless given. Without `log` it is the log that the key is for. `pause` waits so many seconds and is told why.
     """

@@ -9,12 +9,13 @@ from msgspec import UNSET, MsgspecError, Raw, Struct, UnsetType, ValidationError
 from msgspec.json import decode
 
 from indelible.client.connection import Answer, Broken
-from indelible.errors import REFUSALS, Conflict, Fault, Refused, Unreachable
+from indelible.errors import REFUSALS, Conflict, Damaged, Fault, IndelibleError, Refused, Unauthorized, Unreachable
 from indelible.model.receipt import Receipt, Status
 
 T = TypeVar("T")
 _JSON, _PROBLEM, _BYTES = "application/json", "application/problem+json", "application/octet-stream"
 _SHOWN = 2000  # characters of a detail
+_NO_KEY = "the key is missing or not the server's: set INDELIBLE_KEY to it"
 
 
 class Batch(Struct, frozen=True):
@@ -99,6 +100,7 @@ class Problem(Struct, frozen=True):
 
     type: str
     title: str = ""
+    status: int = 0
     detail: str = ""
     errors: list[Fault] = []
     total: int | UnsetType = UNSET
@@ -124,18 +126,26 @@ def read_bytes(answer: Answer, url: str) -> bytes:
     raise _other(answer, url)
 
 
-def _other(answer: Answer, url: str) -> Refused | Unreachable:
+def is_damage(answer: Answer) -> bool:
+    """Whether the server says that what it holds is damaged: asking again does not mend that."""
+    problem = _problem(answer) if answer.status == Damaged.status else None
+    return problem is not None and _name(problem) == Damaged.name
+
+
+def _other(answer: Answer, url: str) -> IndelibleError:
     """What an answer is that is not the one that was asked for."""
     if 300 <= answer.status < 400 and answer.location:
         return Unreachable(f"{url} sends on to {plain(answer.location[:200])}, which is not followed: use the address that is meant")
     problem = _problem(answer)
-    return _foreign(answer, url) if problem is None else _refusal(problem)
+    if problem is None:
+        return _foreign(answer, url)
+    return Damaged(f"{url}: {_said(problem)}") if is_damage(answer) else _refusal(problem)
 
 
 def seen(answer: Answer) -> str:
     """An answer that may be another one later, in words: `503 Service Unavailable: too much is in flight`."""
     problem = _problem(answer)
-    return _status(answer) + (f": {plain(problem.detail or problem.title)}" if problem else "")
+    return _status(answer) + (f": {_said(problem)}" if problem else "")
 
 
 def conflicts(receipts: list[Receipt]) -> list[Fault]:
@@ -153,8 +163,9 @@ def plain(text: str) -> str:
 
 
 def _refusal(problem: Problem) -> Refused:
-    kind = REFUSALS.get(problem.type.rpartition("/")[2], Refused)
-    error = kind(plain(problem.detail or problem.title), tuple(problem.errors), problem.total or None)
+    kind = REFUSALS.get(_name(problem), Refused)
+    detail = _NO_KEY if kind is Unauthorized else plain(problem.detail or problem.title)
+    error = kind(detail, tuple(problem.errors), problem.total or None)
     if isinstance(error, Conflict) and isinstance(problem.index, int):
         error.index = problem.index
     return error
@@ -167,6 +178,16 @@ def _problem(answer: Answer) -> Problem | None:
         return decode(answer.body, type=Problem)
     except (MsgspecError, ValueError):
         return None
+
+
+def _name(problem: Problem) -> str:
+    return problem.type.rpartition("/")[2]
+
+
+def _said(problem: Problem) -> str:
+    """Of a failure of the server's own the title says more than the detail."""
+    said = f"{problem.title}: {problem.detail}" if problem.status == 500 else problem.detail or problem.title
+    return plain(said)
 
 
 def _foreign(answer: Answer, url: str) -> Unreachable:

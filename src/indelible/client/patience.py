@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import TypeVar
 
-from indelible.client.answers import seen
+from indelible.client.answers import is_damage, seen
 from indelible.client.connection import Answer, Broken, Connection
 from indelible.errors import Unreachable
 
@@ -68,7 +68,7 @@ def answered(
         wait = 0.0
         try:
             answer = connection.exchange(method, target, body, headers, patience.step())
-            if not retried(answer.status):
+            if not retried(answer.status) or (method == "GET" and is_damage(answer)):
                 return read(answer)
             why, wait = seen(answer), seconds(answer.retry_after)
         except Broken as broken:

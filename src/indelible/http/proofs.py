@@ -10,11 +10,12 @@ from msgspec.json import encode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from indelible.errors import NotFound
+from indelible.errors import NotFound, NotYet
 from indelible.http import read
 from indelible.http.answers import ConsistencyProof, InclusionProof
 from indelible.http.read import JSON, asked, bad, number, one_each
 from indelible.http.service import Service
+from indelible.log.generations import Generation, voided
 from indelible.log.headers import Entry
 from indelible.log.shown import Shown
 from indelible.store.port import Row
@@ -25,7 +26,7 @@ FORMS = JSON_FORM, FILE_FORM = "json", "tlog-proof"
 
 
 async def inclusion(request: Request) -> Response:
-    """That an entry, named by id or by index, is under a checkpoint. Raises NotFound while it is under none."""
+    """That an entry, named by id or by index, is under a checkpoint. Raises NotYet while it is under none, NotFound if it will be."""
     service, log = asked(request)
     given = one_each(request, ("id", "index", "source", "size", "format"))
     form = form_of(request, given)
@@ -33,8 +34,9 @@ async def inclusion(request: Request) -> Response:
         raise bad("index", "one entry has to be named: id=… or index=…")
     if "index" in given:
         index = number(given, "index")
-        if index >= service.recorder.size(log):
-            raise NotFound(f"log {log!r} has no entry {index}: it has {service.recorder.size(log)}, counted from 0")
+        if index >= (size := service.recorder.size(log)):
+            void = voided(service.recorder.generations(log), index)
+            raise NotFound(f"log {log!r} has no entry {index}: it has {size}, counted from 0{void}")
     else:
         index = (await read.row_named(service, log, given["id"], given.get("source"))).index
     made = await prove(service, log, index, number(given, "size") if "size" in given else None)
@@ -48,7 +50,7 @@ async def consistency(request: Request) -> Response:
     shown = service.publisher.shown(log)
     if "from" not in given:
         raise bad("from", "from=… has to say the smaller size")
-    old, new = number(given, "from"), number(given, "to") if "to" in given else shown.size
+    old, new = number(given, "from"), number(given, "to") if "to" in given else shown.provable
     if new > shown.size:
         raise NotFound(f"the log {shown.origin} has published {shown.size} entries, not {new}")
     if old > new:
@@ -69,7 +71,7 @@ class Made(NamedTuple):
 
 
 async def proven(service: Service, row: Row, form: str) -> Response:
-    """An event with its proof: both as JSON, or the proof alone as a file. Raises NotFound while it is under no checkpoint."""
+    """An event with its proof: both as JSON, or the proof alone as a file. Raises as `prove`."""
     made = await prove(service, row.log, row.index)
     if form == JSON_FORM:
         return Response(b'{"event":%b,"proof":%b}' % (read.spliced(row), encode(_described(made))), media_type=JSON)
@@ -79,22 +81,47 @@ async def proven(service: Service, row: Row, form: str) -> Response:
 async def prove(service: Service, log: str, index: int, size: int | None = None) -> Made:
     """That the entry at `index`, which is there, is among the first `size` entries of its tree; without, under its newest checkpoint.
 
-    Raises NotFound for what is not published.
+    Raises NotYet for an entry that waits for its checkpoint, NotFound for what is not published or cannot be proven any more.
     """
     shown = service.publisher.holding(log, index)
     place = index - shown.generation.start
-    size = shown.size if size is None else size
-    if size > shown.size:
-        raise NotFound(f"the log {shown.origin} has published {shown.size} entries, not {size}")
-    if place >= size:
-        raise NotFound(
-            f"entry {index} is not among the first {size} entries of {shown.origin}, of which {shown.size} are published: "
-            "a new entry is proven about a second later, and POST …?ack=proven waits for that"
-        )
+    if size is None:
+        size = shown.provable
+        if place >= size:
+            raise _unproven(service, shown, index)
+    elif size > shown.size:
+        raise NotFound(f"the log {shown.origin} has published {shown.size} entries, not {size}{loss(service, shown)}")
+    elif place >= size:
+        raise NotFound(f"entry {index} is not among the first {size} entries of {shown.origin}, of which {shown.size} are published")
     note = shown.at(size)
     hashes = await service.proofs.inclusion(log, shown.generation, place, size)
     (entry,) = await service.proofs.entries(log, shown.generation, range(place, place + 1))
     return Made(shown, place, size, entry, hashes, note.note if note else None)
+
+
+def loss(service: Service, shown: Shown) -> str:
+    """What goes on behind a sentence about a tree that was cut short; empty for any other."""
+    if not shown.is_short or shown.latest is None:
+        return ""
+    held, later = "others" if shown.is_lost else f"{shown.generation.tree.size} of them", _next(service, shown)
+    why = f"entry {later.start} says what is lost" if later else "this server could read no more"
+    return f": {shown.latest.checkpoint.size} entries of {shown.origin} were signed, and the journal holds {held}; {why}"
+
+
+def _unproven(service: Service, shown: Shown, index: int) -> NotFound | NotYet:
+    """The error for an entry that is under no checkpoint that can be shown."""
+    entry = f"entry {index} of log {shown.log!r}"
+    if shown.is_short:
+        return NotFound(f"{entry} is kept and cannot be proven{loss(service, shown)}")
+    if later := _next(service, shown):
+        return NotFound(f"{entry} is under no checkpoint: {shown.origin} ended before entry {later.start}, and this one was not signed yet")
+    return NotYet(f"{entry} is under no checkpoint yet: a new one is proven about a second later, and POST …?ack=proven waits for that")
+
+
+def _next(service: Service, shown: Shown) -> Generation | None:
+    """The generation that follows; None for the current one."""
+    later = (each for each in service.recorder.generations(shown.log) if each.number > shown.generation.number)
+    return next(later, None)
 
 
 def form_of(request: Request, given: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from indelible.errors import Ambiguous, BadParameter, Busy, Fault, NotFound
 from indelible.http.answers import Count, Log, Logs
 from indelible.http.service import Service
+from indelible.log.generations import voided
 from indelible.model import times
 from indelible.model.query import cursor, parse
 from indelible.model.receipt import Record
@@ -45,8 +46,8 @@ async def entry(request: Request) -> Response:
     index = number(request.path_params, "index")
     row = await service.store.entry(log, index)
     if row is None:
-        size = service.recorder.size(log)
-        raise NotFound(f"log {log!r} has no entry {text[:40]}: it has {size}, counted from 0{_short(service)}")
+        size, void = service.recorder.size(log), voided(service.recorder.generations(log), index)
+        raise NotFound(f"log {log!r} has no entry {text[:40]}: it has {size}, counted from 0{void}{_short(service)}")
     return Response(spliced(row), media_type=JSON)
 
 

@@ -10,7 +10,8 @@ from hashlib import sha256
 from starlette.requests import Request
 from starlette.responses import Response
 
-from indelible.errors import Malformed, NotFound
+from indelible.errors import Malformed, NotFound, NotYet
+from indelible.http.proofs import loss
 from indelible.http.read import asked, no_parameters
 from indelible.http.service import Service
 from indelible.log.shown import Shown
@@ -24,10 +25,10 @@ _NUMBER = re.compile("[1-9][0-9]{0,8}")  # of a generation
 
 
 async def checkpoint(request: Request) -> Response:
-    """The newest signed checkpoint. Raises NotFound while the log has none."""
+    """The newest signed checkpoint. Raises NotYet while the log has none."""
     _, shown = _tree(request)
     if shown.latest is None:
-        raise NotFound(f"the log {shown.origin} has no checkpoint yet: its first one comes a second after its first entry")
+        raise NotYet(f"the log {shown.origin} has no checkpoint yet: its first one comes a second after its first entry")
     return await _answer(request, shown.latest.note, TEXT, FRESH)
 
 
@@ -46,7 +47,7 @@ async def tile(request: Request) -> Response:
     except Malformed as error:
         raise NotFound(error.detail) from None
     if not wanted.is_in(shown.size):
-        raise NotFound(f"the log {shown.origin} has published {shown.size} entries: {wanted.path} is beyond them")
+        raise NotFound(f"{wanted.path} is beyond the {shown.size} entries that {shown.origin} shows{loss(service, shown)}")
     data = await service.proofs.tile(shown.log, shown.generation, wanted)
     return await _answer(request, data, BYTES, FOREVER, pack=wanted.level == ENTRIES)
 

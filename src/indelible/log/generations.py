@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from indelible.model import times
 from indelible.model.damage import Head, damage_in
 from indelible.model.generation import begun_in
 from indelible.tree.merkle import Tree
@@ -21,6 +23,14 @@ class Generation(NamedTuple):
     tree: Tree
     since: int = 0
     lost: int = 0
+
+
+def voided(generations: Sequence[Generation], index: int) -> str:
+    """What goes on behind a sentence that a log has no entry `index`: which receipts for it do not hold; empty if none was given."""
+    since = [each.since for each in generations[1:] if each.lost <= index]
+    if not since:
+        return ""
+    return f"; a receipt for it from before {times.text(since[-1])} is void, for entries were lost then: /v1/status lists all that are"
 
 
 class Trail:

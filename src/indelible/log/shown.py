@@ -50,6 +50,19 @@ class Shown:
         return min(self.latest.checkpoint.size, self.generation.tree.size) if self.latest and not self.is_lost else 0
 
     @property
+    def is_short(self) -> bool:
+        """Whether the journal does not hold all that was signed of it: a repair lost some, or a server that only reads got no further."""
+        return self.latest is not None and (self.is_lost or self.latest.checkpoint.size > self.generation.tree.size)
+
+    @property
+    def provable(self) -> int:
+        """Entries that can be proven: those under the newest checkpoint of which all are there. In a tree that is short, an older one."""
+        if not self.is_short:
+            return self.size
+        known = [each.checkpoint.size for each in (self.witnessed, *self._recent.values()) if each]
+        return 0 if self.is_lost else max([size for size in known if size <= self.generation.tree.size], default=0)
+
+    @property
     def is_due(self) -> bool:
         """Whether it has grown, or has to be signed anew."""
         size = self.generation.tree.size
@@ -69,11 +82,11 @@ class Shown:
                 self._kept.popitem(last=False)
 
     def state(self, index: int) -> State:
-        """How far the entry at `index` of the log has come, which is in this tree."""
-        place = index - self.generation.start
-        if self.witnessed and place < self.witnessed.checkpoint.size:
+        """How far the entry at `index` of the log has come, which is in this tree: no state that cannot be shown."""
+        place, provable = index - self.generation.start, self.provable
+        if self.witnessed and place < self.witnessed.checkpoint.size <= provable:
             return State.witnessed
-        return State.proven if place < self.size else State.sequenced
+        return State.proven if place < provable else State.sequenced
 
     def show(self, checkpoint: Checkpoint, note: bytes) -> Published:
         """A checkpoint that is durable becomes the newest."""

@@ -110,7 +110,7 @@ def _all_canonical(times: list[str]) -> bool:
     for at, mark in _SEPARATORS:
         if joined[at::27] != mark * len(times):
             return False
-    if min(times) < "1970":
+    if min(times) < "1970" or "\0" in joined:  # the conversion takes U+0000 for the end of a text
         return False
     try:
         convert(times, list[datetime])

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from indelible.errors import Malformed, Unproven
 from indelible.tree.merkle import EMPTY_ROOT, Hash
 from indelible.tree.note import Key, Note, Signed, Signer, checked_text, parse_note, sign_note, verify_note
+from indelible.tree.strangers import unsigned
 from indelible.tree.text import base64, decimal, shown, unhash
 
 
@@ -74,8 +75,9 @@ def open_checkpoint(data: bytes, origin: str, keys: Collection[Key], witnesses: 
     checkpoint = parse_checkpoint(note.text)
     if checkpoint.origin != origin:
         raise Unproven(f"a checkpoint of the log {shown(checkpoint.origin)}, not of {shown(origin)}")
+    known = {(key.name, key.id) for key in keys}
+    if not any((line.name, line.id) in known for line in note.signatures):
+        raise Unproven(unsigned(note, origin, keys))
     signed = verify_note(note, [*keys, *witnesses])
     logs = tuple(by for by in signed if by.key in keys)
-    if not logs:
-        raise Unproven(f"the log {shown(origin)} itself has not signed this checkpoint")
     return Opened(checkpoint, logs, tuple(by for by in signed if by.key in witnesses), note)

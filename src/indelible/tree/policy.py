@@ -11,6 +11,7 @@ from indelible.tree.checkpoint import Opened, open_checkpoint, parse_checkpoint
 from indelible.tree.cosignature import CosignatureKey, MLDSA44Key
 from indelible.tree.keys import NoteKey
 from indelible.tree.note import Key, parse_note
+from indelible.tree.strangers import unsigned
 from indelible.tree.text import decimal, shown
 from indelible.tree.vkeys import AnyKey, parse_vkey
 
@@ -65,10 +66,11 @@ def evaluate(policy: Policy, data: bytes) -> Opened:
 
     Raises Malformed for what is no checkpoint, Unproven for one that is not acceptable: the message says who is missing.
     """
-    origin = parse_checkpoint(parse_note(data).text).origin
+    note = parse_note(data)
+    origin = parse_checkpoint(note.text).origin
     keys = [log.key for log in policy.logs if log.key.name == origin]
     if not keys:
-        raise Unproven(f"the policy names no log {shown(origin)}")
+        raise Unproven(unsigned(note, origin, [log.key for log in policy.logs]))
     opened = open_checkpoint(data, origin, keys, [witness.key for witness in policy.witnesses.values()])
     present = {by.key for by in opened.witnesses}
     if not is_met(policy, present):

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from indelible.errors import Unproven
+from indelible.errors import NotYet, Unproven
+from indelible.model.counting import counted
 from indelible.verify.terms import Terms, Verdict
 from indelible.verify.trust import Accepted, by_own_keys
 
@@ -31,7 +32,9 @@ def verify(target: str, terms: Terms) -> Verdict:
     lines = []
     for origin, accepted in sorted(checked.newest.items()):
         signer = "" if accepted.confirmed or not terms.trust.names else ", signer not confirmed"
-        lines.append(f"{origin}: all {accepted.checkpoint.size} entries hold{signer}")
+        size = accepted.checkpoint.size
+        lines.append(f"{origin}: {'its entry holds' if size == 1 else f'all {size:,} entries hold'}{signer}")
+        lines += terms.continued(accepted)
     lines += [_unsigned(checked.held, log) for log in checked.held.recorder.logs]
     for accepted in checked.newest.values():
         terms.memory.keep(accepted)
@@ -39,7 +42,7 @@ def verify(target: str, terms: Terms) -> Verdict:
 
 
 def check(data: Path, terms: Terms) -> Checked:
-    """Fold and compare all of it. Raises Damaged, Unproven or Malformed at the first thing that does not hold."""
+    """Fold and compare all of it. Raises Damaged, Unproven or Malformed at the first thing that does not hold, NotYet for an empty one."""
     from indelible import offline
     from indelible.signing.directory import SIGNING
     from indelible.signing.ledger import NAME
@@ -49,12 +52,25 @@ def check(data: Path, terms: Terms) -> Checked:
     if held.stored.problems:
         raise Unproven(f"{path}: {held.stored.problems[0]}")
     if held.identity is None or not held.stored.notes:
-        raise Unproven(f"{data} has signed nothing: there is no checkpoint to hold its entries against")
+        raise _nothing_signed(held, data, terms)
     told, newest = signed(held.stored.notes, held.identity, terms, path)
     for finding in held.audit(told).run(watched(held, terms.progress)):
         raise Unproven(finding.detail)
     held.whole.unchanged()
     return Checked(held, newest)
+
+
+def _nothing_signed(held: Directory, data: Path, terms: Terms) -> Unproven | NotYet:
+    """The error for a directory without a checkpoint: only one that is new needs none."""
+    own = f"{held.identity.origin}/" if held.identity else None
+    for origin in () if terms.forget else terms.memory.origins():
+        if origin in terms.trust.names or (own and origin.startswith(own)):
+            return Unproven(f"{origin} was verified before, and nothing is signed in {data}: it was rolled back")
+    for _ in held.audit({}).run(watched(held, terms.progress)):
+        pass
+    if held.recorder.logs:
+        return Unproven(f"{data} has signed nothing: there is no checkpoint to hold its entries against")
+    return NotYet(f"{data} has no entry yet, and so no checkpoint")
 
 
 def watched(held: Directory, progress: Callable[[int, int], None]) -> Iterator[Placed]:
@@ -107,4 +123,7 @@ def _unsigned(held: Directory, log: str) -> str:
     origin = held.name(log, generation.number)
     size = max((stored.checkpoint.size for stored in held.stored.notes if stored.checkpoint.origin == origin), default=0)
     left = generation.tree.size - size
-    return f"{origin}: {left} entries came after its newest checkpoint, and nobody has signed them yet" if left else ""
+    if not left:
+        return ""
+    came = counted(left, "entry", "entries")
+    return f"{origin}: {came} came after its newest checkpoint, and nobody has signed {'it' if left == 1 else 'them'} yet"

@@ -14,7 +14,7 @@ from msgspec import Raw
 from indelible.client import answers
 from indelible.client.connection import Answer, Broken, Connection, whole_answer
 from indelible.client.patience import Patience, answered
-from indelible.errors import Malformed, NotFound
+from indelible.errors import Malformed, NotFound, Unproven
 from indelible.tree import note
 from indelible.tree.merkle import WIDTH
 from indelible.tree.tiles import ENTRIES, MOST_BYTES, Tile
@@ -45,7 +45,7 @@ class Server:
         self._now = now
 
     def get(self, target: str, most: int, packed: bool = False) -> bytes:
-        """The body of a 200, of at most `most` bytes once unpacked. Raises NotFound, other Refused, or Unreachable."""
+        """The body of a 200, of at most `most` bytes once unpacked. Raises NotFound, other Refused, Damaged, or Unreachable."""
         headers = {"Accept-Encoding": "gzip" if packed else "identity"}
         patience = Patience(self._patience, self._now, self._pause)
         self._connection.most = most
@@ -77,15 +77,22 @@ class Remote:
             raise Malformed(f"{self._server.url}/vkey holds no keys") from None
 
     def __call__(self, tile: Tile) -> bytes:
-        """What stands under the path of a tile or a bundle, of which nothing is known yet."""
+        """What stands under the path of a tile or a bundle that the log has to have. Raises Unproven if it is not there."""
         most = tile.width * (2 + MOST_BYTES if tile.level == ENTRIES else 32)
         try:
             return self._server.get(f"/{tile.path}", most, packed=tile.level == ENTRIES)
-        except NotFound:
+        except NotFound as error:
             if tile.width == WIDTH or tile.level == ENTRIES:
-                raise
-        full = self._server.get(f"/{tile._replace(width=WIDTH).path}", 32 * WIDTH)  # a log may drop partial tiles once they are full
+                raise _missing(tile, error) from None
+        try:
+            full = self._server.get(f"/{tile._replace(width=WIDTH).path}", 32 * WIDTH)  # a log may drop partial tiles once they are full
+        except NotFound as error:
+            raise _missing(tile, error) from None
         return full[: 32 * tile.width]
+
+
+def _missing(tile: Tile, error: NotFound) -> Unproven:
+    return Unproven(f"{tile.path} is under the signed root and not served: {error.detail}")
 
 
 def log_url(url: str) -> str:

@@ -50,6 +50,10 @@ class Memory:
         """What counts for a checkpoint: what keys from elsewhere confirmed, and what the same key signed. Raises Misconfigured."""
         return [each for each in self._read().get(accepted.checkpoint.origin, ()) if _counts(each, accepted)]
 
+    def known(self, origin: str) -> list[Seen]:
+        """All that was seen of a log, whoever signed it. Raises Misconfigured."""
+        return self._read().get(origin, [])
+
     def origins(self) -> list[str]:
         """The logs of which anything is known. Raises Misconfigured."""
         return sorted(self._read())

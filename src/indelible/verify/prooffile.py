@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from indelible.errors import BadParameter, Unproven
+from indelible.model.counting import counted
 from indelible.model.header import header
 from indelible.tree.merkle import leaf_hash
 from indelible.tree.note import Key
@@ -31,10 +32,8 @@ def verify(target: str, terms: Terms) -> Verdict:
     checkpoint = accepted.checkpoint
     verify_inclusion(leaf_hash(entry), proof.index, checkpoint.size, proof.hashes, checkpoint.root)
     said = header(entry)
-    where = f"under {checkpoint.size} entries of {checkpoint.origin}"
-    return Verdict(
-        [f"{said.id}: {said.type} from {said.source}, recorded {said.recorded}, is entry {proof.index} {where}"], accepted.confirmed
-    )
+    where = f"is entry {proof.index} under {counted(checkpoint.size, 'entry', 'entries')} of {checkpoint.origin}"
+    return Verdict([f"{said.id}: {said.type} from {said.source}, recorded {said.recorded}, {where}"], accepted.confirmed)
 
 
 def _entry(proof: Proof, accepted: Accepted, terms: Terms, server: Server | None) -> bytes:

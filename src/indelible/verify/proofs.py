@@ -9,8 +9,9 @@ from typing import NamedTuple, Protocol
 from msgspec import MsgspecError, Struct
 from msgspec.json import decode
 
-from indelible.errors import BadParameter, Malformed, Unproven
+from indelible.errors import BadParameter, Malformed, NotFound, NotYet, Unproven
 from indelible.model.beginning import confirm_start
+from indelible.model.counting import counted
 from indelible.model.header import hold
 from indelible.tree.keys import NoteKey
 from indelible.tree.merkle import leaf_hash
@@ -85,7 +86,8 @@ def checked(proof: Described, accepted: Accepted) -> tuple[bytes, bytes]:
     if proof.start < 0 or (is_first and proof.start):
         raise Unproven(f"{proof.origin} does not begin at index {proof.start}")
     if proof.size != checkpoint.size or proof.origin != checkpoint.origin:
-        raise Unproven(f"a proof for {proof.size} entries of {proof.origin}, with a checkpoint of {checkpoint.size} of {checkpoint.origin}")
+        sizes = f"{counted(proof.size, 'entry', 'entries')} of {proof.origin}, with a checkpoint of {checkpoint.size:,}"
+        raise Unproven(f"a proof for {sizes} of {checkpoint.origin}")
     hashes = [unhash(text, "a hash of the proof") for text in proof.hashes]
     leaf = leaf_hash(entry)
     if unhash(proof.leaf, "the leaf") != leaf:
@@ -125,7 +127,10 @@ class _Asked:
     def _proven(self, log: str, index: int) -> tuple[Proven, Described]:
         """The entry, where the server says that it stands."""
         server = self._logs.setdefault(log, Server(url_of(self._url, log), self._terms.key, self._terms.patience))
-        proof = described(server.get(f"/proof/inclusion?index={index}", ANSWER))
+        try:
+            proof = described(server.get(f"/proof/inclusion?index={index}", ANSWER))
+        except NotFound as error:
+            raise Unproven(f"the server proves no entry {index} of log {log}: {error.detail}") from None
         accepted = self._opened(server, note_of(proof), proof.origin)
         self._terms.expect(log, accepted.checkpoint.origin)
         if (proof.log, proof.index) != (log, index):
@@ -159,16 +164,21 @@ class _Read:
         self._checked = check(data, terms)
 
     def prove(self, log: str, index: int) -> Proven:
+        from indelible.log.generations import voided
         from indelible.log.headers import headers_of
 
         held, newest = self._checked
         recorder = held.recorder
         if not 0 <= index < recorder.size(log):
-            raise Unproven(f"log {log!r} has no entry {index}: it has {recorder.size(log)}, counted from 0")
+            void = voided(recorder.generations(log), index)
+            raise Unproven(f"log {log!r} has no entry {index}: it has {recorder.size(log)}, counted from 0{void}")
         generation = [each for each in recorder.generations(log) if each.start <= index][-1]
         accepted = newest.get(held.name(log, generation.number))
         if accepted is None or index - generation.start >= accepted.checkpoint.size:
-            raise Unproven(f"entry {index} of log {log!r} stands under no checkpoint yet")
+            which = f"entry {index} of log {log!r} stands under no checkpoint"
+            if generation.number != recorder.generations(log)[-1].number:
+                raise Unproven(f"{which}: its tree had ended before one was signed over it")
+            raise NotYet(f"{which} yet")
         (entry,) = headers_of(held.whole.snapshot.reader(), recorder.held(log, index, index + 1))
         return Proven(entry.header, entry.salt, accepted, None)
 

@@ -8,10 +8,13 @@ from msgspec import UNSET, MsgspecError, Raw, Struct, UnsetType
 from msgspec.json import decode
 
 from indelible.errors import BadParameter, Malformed, Unproven
+from indelible.model.counting import counted
 from indelible.model.header import header, hold
 from indelible.model.receipt import Receipt, Status
+from indelible.tree.checkpoint import Checkpoint
 from indelible.tree.merkle import leaf_hash
 from indelible.tree.note import Key
+from indelible.tree.strangers import first_generation
 from indelible.tree.text import base64
 from indelible.verify import entries
 from indelible.verify.fetch import Remote, Server, url_of
@@ -73,7 +76,7 @@ def _receipts(receipts: list[Receipt], terms: Terms) -> Verdict:
             terms.progress(place + 1, len(receipts))
     finally:
         asked.close()
-    more = [f"… and {len(lines) - _SHOWN} more receipts hold"] if len(lines) > _SHOWN else []
+    more = [f"… and {counted(len(lines) - _SHOWN, 'more receipt holds', 'more receipts hold')}"] if len(lines) > _SHOWN else []
     return Verdict([*lines[:_SHOWN], *more], confirmed)
 
 
@@ -81,7 +84,8 @@ def _sent(sent: list[bytes] | None, place: int) -> bytes | None:
     if sent is None:
         return None
     if place >= len(sent):
-        raise BadParameter(f"there are {len(sent)} events and a receipt for event {place}, counted from 0: they do not belong together")
+        there = f"there {'is' if len(sent) == 1 else 'are'} {counted(len(sent), 'event')}"
+        raise BadParameter(f"{there} and a receipt for event {place}, counted from 0: they do not belong together")
     return sent[place]
 
 
@@ -89,7 +93,7 @@ def _held(receipt: Receipt, proven: Proven, body: bytes | None) -> str:
     """What was found. Raises Malformed or Unproven."""
     said = header(proven.entry)
     if base64(leaf_hash(proven.entry)) != receipt.leaf:
-        raise Unproven("another entry stands there than the receipt promises: its leaf is not the receipt's")
+        raise Unproven(f"another entry stands there than the receipt promises: its leaf is not the receipt's{_void(proven)}")
     if said.recorded != receipt.recorded:
         raise Unproven(f"the entry was recorded at {said.recorded}, the receipt says {receipt.recorded}")
     if said.is_conflict != (receipt.status is Status.conflict):
@@ -107,8 +111,21 @@ def _held(receipt: Receipt, proven: Proven, body: bytes | None) -> str:
             if bytes_of_it is not None:
                 hold(proven.entry, proven.salt, bytes_of_it)
         what = f"is {said.type} from {said.source}"
-    checkpoint = proven.accepted.checkpoint
-    return f"{receipt.id}: entry {receipt.index} {what}, recorded {said.recorded}, under {checkpoint.size} entries of {checkpoint.origin}"
+    return f"{receipt.id}: entry {receipt.index} {what}, recorded {said.recorded}, {_under(proven.accepted.checkpoint)}"
+
+
+def _under(checkpoint: Checkpoint) -> str:
+    return f"under {counted(checkpoint.size, 'entry', 'entries')} of {checkpoint.origin}"
+
+
+def _void(proven: Proven) -> str:
+    """What a loss has to do with it, if there may have been one."""
+    origin = proven.accepted.checkpoint.origin
+    if origin == first_generation(origin):
+        return ""
+    return (
+        f"; the log has lost entries and went on as {origin}, and a receipt from before that may be void: `indelible status` says which are"
+    )
 
 
 def _event(found: _Proven, terms: Terms) -> Verdict:
@@ -123,13 +140,12 @@ def _event(found: _Proven, terms: Terms) -> Verdict:
     for body in (kept, given):
         if body is not None:
             hold(entry, salt, body)
-    checkpoint = accepted.checkpoint
     event = "" if kept or given else "; the event's own bytes were not shown: --event FILE"
     place = (
         f"entry {proof.index}" if proof.start == 0 else f"entry {proof.index - proof.start} of its tree"
     )  # where that begins, nobody says
     where = f"{place} is {said.type} from {said.source}, recorded {said.recorded}"
-    return Verdict([f"{said.id}: {where}, under {checkpoint.size} entries of {checkpoint.origin}{event}"], accepted.confirmed)
+    return Verdict([f"{said.id}: {where}, {_under(accepted.checkpoint)}{event}"], accepted.confirmed)
 
 
 def _own(terms: Terms, log: str, origin: str) -> list[Key]:

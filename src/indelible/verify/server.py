@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from indelible.errors import Malformed, Unproven
+from indelible.errors import Malformed, NotFound, NotYet, Unproven
+from indelible.model.counting import counted
 from indelible.tree.checkpoint import Told
 from indelible.tree.merkle import WIDTH, Hash, leaf_hash, root_over
 from indelible.tree.reading import SignedTree, misfit
@@ -16,10 +17,10 @@ def verify(target: str, terms: Terms) -> Verdict:
     url = log_url(target)
     server = Server(url, terms.key, terms.patience)
     try:
-        log = Remote(server)
-        accepted = terms.trust.opened(log.checkpoint(), log.keys)
+        log, name = Remote(server), url.rpartition("/v1/logs/")[2].partition("/")[0]
+        accepted = terms.trust.opened(_checkpoint(log, name, terms), log.keys)
         checkpoint = accepted.checkpoint
-        terms.expect(url.rpartition("/v1/logs/")[2].partition("/")[0], checkpoint.origin)
+        terms.expect(name, checkpoint.origin)
         terms.match([checkpoint.origin])
         told = terms.told(accepted)
         tree = signed_tree(log, checkpoint.size, checkpoint.root)
@@ -31,7 +32,17 @@ def verify(target: str, terms: Terms) -> Verdict:
         terms.memory.keep(accepted)
     finally:
         server.close()
-    return Verdict([f"{checkpoint.origin}: {_looked_at(start, checkpoint.size, told)}"], accepted.confirmed)
+    lines = [f"{checkpoint.origin}: {_looked_at(start, checkpoint.size, told)}", *terms.continued(accepted)]
+    return Verdict(lines, accepted.confirmed)
+
+
+def _checkpoint(log: Remote, name: str, terms: Terms) -> bytes:
+    """The newest signed note. Raises NotYet or NotFound for a log that has none and had none, Unproven if it had one."""
+    try:
+        return log.checkpoint()
+    except (NotFound, NotYet):
+        terms.gone(name, log.keys)
+        raise
 
 
 def signed_tree(log: Remote, size: int, root: bytes) -> SignedTree:
@@ -98,6 +109,7 @@ def _first_other(shown: bytes, leaves: list[Hash]) -> str:
 
 def _looked_at(start: int, size: int, told: list[Told]) -> str:
     if not start:
-        return f"all {size} entries and tiles hold" if size != 1 else "its entry holds"
-    new = f"{size - start} new entries hold" if size > start else "no new entries"
-    return f"{new}, and the first {start} are those under the root {told[-1].where}; {size} in all"
+        return f"all {size:,} entries and tiles hold" if size != 1 else "its entry holds"
+    new = f"{counted(size - start, 'new entry holds', 'new entries hold')}" if size > start else "no new entries"
+    first = "one is that" if start == 1 else f"{start:,} are those"
+    return f"{new}, and the first {first} under the root {told[-1].where}; {size:,} in all"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-from indelible.errors import Unproven
+from indelible.errors import Malformed, Misconfigured, Unproven
+from indelible.model.counting import counted
 from indelible.tree.checkpoint import Told, parse_checkpoint
-from indelible.tree.note import parse_note
+from indelible.tree.note import Key, parse_note
 from indelible.verify.memory import Memory
 from indelible.verify.trust import Accepted, Trust
 
@@ -52,9 +53,30 @@ class Terms(NamedTuple):
         told = self._known(accepted)
         for each in told:
             if each.size > checkpoint.size:
-                now = f"{checkpoint.origin} shows {checkpoint.size} entries"
-                raise Unproven(f"{now}, and had {each.size} under the root {each.where}: it was rolled back")
+                now = f"{checkpoint.origin} shows {counted(checkpoint.size, 'entry', 'entries')}"
+                raise Unproven(f"{now}, and had {each.size:,} under the root {each.where}: it was rolled back")
         return sorted(told)
+
+    def gone(self, log: str, own: Callable[[], Collection[Key]]) -> None:
+        """A log shows no checkpoint. Raises Unproven if it had one before: by name, or as `own` keys name it where no others are given."""
+        meant = self._meant(log) if self.trust.policy else sorted({key.name for key in own()})
+        for origin in meant:
+            notes = [(name, self.trust.opened(note, own)) for name, note in self.before if _origin(note) == origin]
+            told = [Told(each.checkpoint.size, each.checkpoint.root, f"in {name}") for name, each in notes]
+            if not self.forget:
+                told += [seen.told for seen in self.memory.known(origin) if seen.confirmed or self.trust.policy is None]
+            for each in told:
+                had = f"had {counted(each.size, 'entry', 'entries')} under the root {each.where}"
+                raise Unproven(f"{origin} shows no checkpoint, and {had}: it was rolled back")
+
+    def continued(self, accepted: Accepted) -> list[str]:
+        """Of each note in `before` that `told` gave, once all that it gave was found to hold, a line that says so."""
+        origin, lines = accepted.checkpoint.origin, []
+        for name, note in self.before:
+            if _origin(note) == origin:
+                size = parse_checkpoint(parse_note(note).text).size
+                lines.append(f"{name}: its {counted(size, 'entry is the first', 'entries are the first')} of these")
+        return lines
 
     def compare(self, accepted: Accepted) -> None:
         """The same for a checkpoint that may be an old one. Raises Unproven only for another root of its own size."""
@@ -75,9 +97,13 @@ class Terms(NamedTuple):
 
     def expect(self, log: str, origin: str) -> None:
         """Raises Unproven if this is not the log of that name and a key of that one was given: a server may show one for the other."""
-        meant = [name for name in self.trust.names if log in name.split("/")[-2:]]
+        meant = self._meant(log)
         if meant and origin not in meant:
             raise Unproven(f"asked for {' or '.join(meant)}, the server shows {origin}")
+
+    def _meant(self, log: str) -> list[str]:
+        """The logs of this name, or with a generation of this name, of which a key was given."""
+        return [name for name in self.trust.names if log in name.split("/")[-2:]]
 
     def match(self, origins: Collection[str]) -> None:
         """Raises Unproven for a note in `before` that is of none of these logs."""
@@ -86,10 +112,20 @@ class Terms(NamedTuple):
                 raise Unproven(f"{name} is a checkpoint of {origin}; looked at is {', '.join(origins)}")
 
 
+def earlier(name: str, note: bytes) -> bytes:
+    """The note in a file that was given as a checkpoint from before. Raises Misconfigured for what is none."""
+    try:
+        _origin(note)
+    except Malformed as error:
+        raise Misconfigured(f"{name} is no checkpoint, such as /v1/logs/NAME/checkpoint answers: {error.detail}") from None
+    return note
+
+
 def _origin(note: bytes) -> str:
     return parse_checkpoint(parse_note(note).text).origin
 
 
 def forked(origin: str, told: Told) -> Unproven:
     """The error for a log that is no continuation of what it was."""
-    return Unproven(f"{origin} forked: its first {told.size} entries are not those under the root {told.where}")
+    first = "entry is not the one" if told.size == 1 else f"{told.size:,} entries are not those"
+    return Unproven(f"{origin} forked: its first {first} under the root {told.where}")

@@ -60,20 +60,23 @@ def by_own_keys(note: bytes, keys: Collection[Key]) -> Accepted:
     return Accepted(open_checkpoint(note, origin, keys), False)
 
 
-def nobodys_key() -> Misconfigured:
+def nobodys_key() -> BadParameter:
     """The error where nobody gave a key, and nobody can be asked for the log's own."""
-    return Misconfigured("whose signature would count? give the log's key with --key or --policy, or the server to ask with --server")
+    return BadParameter("whose signature would count? give the log's key with --key or --policy, or the server to ask with --server")
 
 
 def trust(keys: Sequence[str], policy: bytes | None) -> Trust:
     """What `--key` and `--policy` say; with both, the keys are logs' beside those of the policy.
 
-    Raises BadParameter for a key that is none, Malformed for a policy that is none.
+    Raises BadParameter for a key that is none, Misconfigured for a policy that is none.
     """
     given = [Party(_log_key(text), None) for text in keys]
     if policy is None:
         return Trust(Policy(tuple(given), {}, {}, NONE) if given else None)
-    parsed = parse_policy(policy)
+    try:
+        parsed = parse_policy(policy)
+    except Malformed as error:
+        raise Misconfigured(f"--policy: {error.detail}") from None
     return Trust(parsed._replace(logs=(*parsed.logs, *given)))
 
 

@@ -30,6 +30,10 @@ MEANINGS: dict[type[IndelibleError], str] = {
         "There is no such event, entry, log or path. The detail names the logs that there are or the nearest path. An id is "
         "percent-encoded once: a slash in it is %2F."
     ),
+    errors.NotYet: (
+        "What you ask for is there but not signed yet: a log gets a checkpoint about a second after it has grown, and an empty one has "
+        "none. Ask again, or send events with ?ack=proven, which waits for it."
+    ),
     errors.NotAllowed: (
         "The path is there but takes other methods; the Allow header lists them. Events are stored with POST, and nothing that was "
         "stored can be changed or removed."

@@ -84,7 +84,7 @@ OPERATIONS = (
         "The id is percent-decoded once. Where several sources sent this id, ?source= says which.",
         f"curl {HERE}/v1/events/0192f3a1-7c4e-7b1d-9f00-1d2e3f405162",
         (Answer(200, "The event, or with proof=1 the event and its proof.", ("Kept", "ProvenEvent")),),
-        (errors.BadParameter, errors.Ambiguous, *_LOST),
+        (errors.BadParameter, errors.Ambiguous, *_LOST, errors.NotYet),
         ("deciding source", "proof", "format"),
         of_a_log=True,
     ),

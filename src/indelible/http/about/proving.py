@@ -7,6 +7,7 @@ from indelible.http.about.operations import HERE, Answer, Operation
 
 TEXT, BYTES = "text/plain", "application/octet-stream"
 _LOST = (errors.BadParameter, errors.NotFound, errors.Busy)
+_UNSIGNED = (*_LOST, errors.NotYet)
 _LOG = f"{HERE}/v1/logs/default"
 
 _OF_A_TREE = (
@@ -19,7 +20,7 @@ _OF_A_TREE = (
         "under one about a second later; 404 while the log has none.",
         f"curl {_LOG}/checkpoint",
         (Answer(200, "The note.", media=TEXT), Answer(304, "The client has it: If-None-Match named it.", media=TEXT)),
-        _LOST,
+        _UNSIGNED,
     ),
     Operation(
         "get_vkey",
@@ -67,7 +68,7 @@ PROVING = (
         "an Accept of text/plain, gives a file that stands for itself (c2sp.org/tlog-proof).",
         f"curl '{HERE}/v1/proof/inclusion?index=0'",
         (Answer(200, "The proof.", ("InclusionProof",)),),
-        (*_LOST, errors.Ambiguous),
+        (*_UNSIGNED, errors.Ambiguous),
         ("proven id", "proven index", "deciding source", "size", "format"),
         of_a_log=True,
     ),
