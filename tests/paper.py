@@ -41,8 +41,11 @@ WITNESS = SigningKey("witness.example", bytes(range(2, 34)))
 class Paper:
     """A log with one tree for each list of events. Answers as the client does."""
 
-    def __init__(self, *trees: Sequence[bytes], published: Sequence[int] = (), salt: bytes = b"") -> None:
-        """`published`: how many entries of each tree are signed, all of them unless it says so."""
+    def __init__(
+        self, *trees: Sequence[bytes], published: Sequence[int] = (), salt: bytes = b"", keys: Sequence[SigningKey] = (KEY, OLD_KEY)
+    ) -> None:
+        """`published`: how many entries of each tree are signed, all of them unless it says so. `keys` sign, newest first."""
+        self.keys = keys
         self.lines: list[entry.Entries] = []
         self.entries_: list[tuple[bytes, bytes, bytes, Record]] = []
         self.trees_: list[tuple[int, list[bytes], int]] = []  # start, leaves, published
@@ -56,6 +59,7 @@ class Paper:
         self.hidden: set[int] = set()  # entries that no answer has
         self.complete = True
         self.asked = 0
+        self.lost = False  # the newest tree is not what was signed of it
         self.grow = 0  # looks at the trees until everything is signed
 
     def _add(self, event: bytes, more: bytes) -> bytes:
@@ -73,7 +77,7 @@ class Paper:
 
     def note(self, number: int) -> bytes:
         _, leaves, published = self.trees_[number]
-        signers: list[Any] = [KEY, OLD_KEY] if not number else [KEY.named(f"{ORIGIN}/g{number + 1}")]
+        signers: list[Any] = [*self.keys] if not number else [self.keys[0].named(f"{ORIGIN}/g{number + 1}")]
         if self.witnessed:
             signers.append(Witness(WITNESS, MOMENT // 1_000_000))
         tree = merkle.Tree()
@@ -85,11 +89,21 @@ class Paper:
         made = []
         for number, (start, _, published) in enumerate(self.trees_):
             origin = ORIGIN if not number else f"{ORIGIN}/g{number + 1}"
-            vkeys = [key.named(origin).public.vkey for key in ([KEY, OLD_KEY] if not number else [KEY])]
+            vkeys = [key.named(origin).public.vkey for key in (self.keys if not number else self.keys[:1])]
             keys = [Period(vkey, "2026-01-01T00:00:00Z", None if not at else "2026-02-01T00:00:00Z") for at, vkey in enumerate(vkeys)]
             signed = published and self.asked > self.grow
             note = self.note(number).decode() if signed else None
-            made.append(Tree(number + 1, origin, start, published if signed else 0, note, note if self.witnessed else None, keys))
+            made.append(
+                Tree(
+                    number + 1,
+                    origin,
+                    start,
+                    published if signed and not (self.lost and number == len(self.trees_) - 1) else 0,
+                    note,
+                    note if self.witnessed else None,
+                    keys,
+                )
+            )
         return Trees("default", len(self.entries_), made)
 
     def entries(self, filters: Iterable[tuple[str, str]]) -> Entries:

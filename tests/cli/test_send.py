@@ -158,8 +158,11 @@ def test_a_terminal_sees_a_bar() -> None:
 
     to = Terminal()
     times = iter([0.0, 1.0, 1.0, 1.0])
-    Progress(to, lambda: next(times)).show(500, 0.5)
+    shown = Progress(to, lambda: next(times))
+    shown.show(500, 0.5)
     assert to.getvalue() == "\r\x1b[K[" + "#" * 12 + "-" * 12 + "] 500 events acknowledged in 1.0 s (500/s)"
+    shown.clear()
+    assert to.getvalue().endswith("(500/s)\r\x1b[K")
 
 
 def test_killed_in_the_middle_and_sent_again_the_real_service_holds_every_event_once(tmp_path: Path) -> None:

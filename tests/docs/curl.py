@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("-H", action="append", default=[])
+    parser.add_argument("-s", action="store_true")  # it never shows progress
     parser.add_argument("--json")
     parser.add_argument("--data-binary")
     parser.add_argument("--path-as-is", action="store_true")

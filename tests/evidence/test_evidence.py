@@ -7,6 +7,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from hashlib import sha256
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from zipfile import ZIP_BZIP2, ZIP_LZMA, ZipFile
@@ -16,9 +17,10 @@ from msgspec import structs
 from paper import KEY, MOMENT, OLD_KEY, ORIGIN, WITNESS, Paper, contents, events, made, rewritten
 
 from indelible.client.answers import Entries
-from indelible.errors import Busy, Malformed, NotFound, TooLarge, Unproven
+from indelible.errors import BadParameter, Busy, Damaged, Malformed, TooLarge, Unproven
 from indelible.evidence import gather as gathering
 from indelible.evidence.check import check
+from indelible.evidence.claims import first_line
 from indelible.model import times
 from indelible.tree.cosignature import Witness
 from indelible.tree.policy import parse_policy
@@ -34,10 +36,14 @@ def policy(*lines: str) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
+GENERATION = b'{"type":"indelible.generation","source":"indelible","data":{"generation":2,"index":8,"checkpoint":null}}'
+CONFLICT = b'{"type":"indelible.conflict","source":"indelible","data":{"source":"billing","id":"e-1","index":1,"refused":{}}}'
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 17, 255, 256, 257, 600])
 def test_every_event_that_matches_is_proven_at_any_size(size: int, tmp_path: Path) -> None:
     report = check(made(Paper(events(size)), tmp_path / "case.zip", ("actor.id", "0")))
-    assert (report.proven, report.unproven) == ((size + 4) // 5, 0)
+    assert (report.proven, report.case.unproven) == ((size + 4) // 5, 0)
     assert not report.confirmed and report.page
     assert set(report.signers) == {KEY.public.vkey, OLD_KEY.public.vkey}
 
@@ -145,13 +151,9 @@ def test_what_is_not_signed_yet_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_range_that_is_never_signed_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="signs 5 entries, not 9"):
+    with pytest.raises(Busy, match="has signed 5 entries so far, not 9: ask again in a moment, or for fewer with --to 5"):
         made(Paper(events(9), published=[5]), tmp_path / "case.zip", BILLED)
     assert check(made(Paper(events(9), published=[5]), tmp_path / "case.zip", BILLED, last=5)).proven == 3
-
-
-GENERATION = b'{"type":"indelible.generation","source":"indelible","data":{"generation":2,"index":8,"checkpoint":null}}'
-CONFLICT = b'{"type":"indelible.conflict","source":"indelible","data":{"source":"billing","id":"e-1","index":1,"refused":{}}}'
 
 
 @pytest.mark.parametrize("complete", [False, True])
@@ -159,17 +161,59 @@ def test_events_of_a_tree_that_ended_before_they_were_signed_are_shown_and_count
     paper = Paper(events(9), [GENERATION, *events(4)], published=[7, 5])
     path = made(paper, tmp_path / "case.zip", ("source", "billing"), complete=complete)
     report = check(path)
-    assert (report.proven, report.unproven) == (11, 2)
+    assert (report.proven, report.case.unproven, report.case.unsigned) == (11, 2, 2)
     page = contents(path)["report.html"].decode()
-    assert page.count("<td>under no checkpoint</td>") == 2 and "Not proven are 2 entries under no checkpoint." in page
+    assert page.count("<td>NOT PROVEN: under no checkpoint</td>") == 2
+    assert first_line(report.case).startswith("NOT PROVEN: 2 of the 13 events that match stand under no checkpoint: the server")
+    assert "Proven is only that the other 11 events below are, byte for byte, in the log" in first_line(report.case)
+
+
+def test_how_many_are_unproven_is_held_against_the_trees(tmp_path: Path) -> None:
+    path = made(Paper(events(9), [GENERATION, *events(4)], published=[7, 5]), tmp_path / "case.zip", ("source", "billing"))
+    members = contents(path)
+    rewritten(path, {**members, "case.json": members["case.json"].replace(b'"unproven": 2', b'"unproven": 0')})
+    with pytest.raises(Unproven, match=r"2 entries of matching/ are under no checkpoint, and case\.json says 0"):
+        check(path)
+
+
+QUESTIONS = {  # of entries 0 to 13, of which 7 and 8 are under no checkpoint: what is proven of the events that match, or None
+    "all proven": ([("id", "e-1")], False, True),
+    "the only one unproven": ([("id", "e-7")], False, False),
+    "one of two unproven": ([("id", "e-1"), ("id", "e-7")], False, False),
+    "all proven, but not that no other matches": ([("id", "e-1")], True, False),
+    "none, and not that none matches": ([("id", "nobody")], True, False),
+    "none, and nothing asked of others": ([("id", "nobody")], False, False),
+}
+
+
+@pytest.mark.parametrize("what", QUESTIONS)
+def test_nothing_says_proves_while_a_part_of_the_answer_is_unproven(what: str, tmp_path: Path) -> None:
+    filters, complete, proven = QUESTIONS[what]
+    paper = Paper(events(9), [GENERATION, *events(4)], published=[7, 5])
+    path = made(paper, tmp_path / "case.zip", *filters, complete=complete)
+    page = contents(path)["report.html"].decode()
+    assert ("NOT PROVEN: " not in page) == ("Proves" in page) == proven
+    line = first_line(check(path).case)
+    assert f'<p class="first">{escape(line)}</p>' in page and line.startswith("Proves that " if proven else "NOT PROVEN: ")
+
+
+def test_a_lie_about_an_entry_under_no_checkpoint_is_never_called_proven(tmp_path: Path) -> None:
+    """Whoever sits between may write what he likes there: header, salt and event fit each other, and nobody signed them."""
+    lies = [line.replace(b'"4.50', b'"666.50') for line in events(9)]
+    path = made(Paper(lies, [GENERATION, *events(4)], published=[0, 5]), tmp_path / "case.zip", ("id", "e-4"))
+    report = check(path)
+    assert (report.proven, report.case.unproven) == (0, 1)
+    assert first_line(report.case).startswith("NOT PROVEN: the one event that matches stands under no checkpoint")
+    assert "Proven is nothing." in first_line(report.case)
 
 
 def test_a_whole_range_says_of_how_many_entries_nothing_shows_that_they_are_the_logs(tmp_path: Path) -> None:
     """Whoever leaves a tree out that had ended may write what he likes in its place: no line may then speak of all entries."""
     paper = Paper(events(9), [GENERATION, *events(4)], published=[0, 5])
     path = made(paper, tmp_path / "case.zip", ("actor.id", "0"), complete=True)
-    said = "\n".join(verify(str(path), Terms(trust((), None), Memory(tmp_path / "state"))).lines)
-    assert "every entry that a checkpoint signs is in it" in said and "9 entries of the range stand under no checkpoint" in said
+    verdict = verify(str(path), Terms(trust((), None), Memory(tmp_path / "state")))
+    assert "every entry that a checkpoint signs is in it" in verdict.lines[0]
+    assert "9 entries of the range stand under no checkpoint" in verdict.unproven
     page = contents(path)["report.html"].decode()
     assert "no other entry from 0 up to, not including, 14 matches that a checkpoint signs" in page
     whole = made(Paper(events(9)), tmp_path / "case.zip", ("actor.id", "0"), complete=True)
@@ -238,8 +282,30 @@ def test_more_entries_than_can_be_proven_one_by_one_are_refused(tmp_path: Path, 
 
 
 def test_a_log_that_has_signed_nothing_proves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="signed nothing"):
+    with pytest.raises(Busy, match="no entries yet"):
         made(Paper([]), tmp_path / "case.zip", BILLED)
+    with pytest.raises(Busy, match=r"signed 0 entries so far, not 9: ask again in a moment$"):
+        made(Paper(events(9), published=[0]), tmp_path / "case.zip", BILLED)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 10), (9, None), (5, 5), (6, 5), (100, None)])
+def test_a_range_that_is_none_is_refused_at_once(first: int, last: int | None, tmp_path: Path) -> None:
+    paper = Paper(events(9))
+    with pytest.raises(BadParameter):
+        made(paper, tmp_path / "case.zip", BILLED, first=first, last=last)
+    assert paper.asked == 1
+
+
+@pytest.mark.parametrize("published", [[4], [4, 2]], ids=["its only tree", "its newest tree"])
+def test_a_log_that_lost_what_it_signed_is_said_to_be_damaged(published: list[int], tmp_path: Path) -> None:
+    """As a server tells it that only reads: a checkpoint, and a size of 0 under it."""
+    paper = Paper(*([events(4), [GENERATION, *events(1)]][: len(published)]), published=published)
+    paper.lost = True
+    with pytest.raises(Damaged, match=f"was signed with {published[-1]} entries.*until its operator puts a backup back, or repairs it"):
+        made(paper, tmp_path / "case.zip", BILLED)
+    assert paper.asked == 1
+    if len(published) > 1:
+        assert check(made(paper, tmp_path / "case.zip", BILLED, last=4)).proven == 2
 
 
 def test_a_server_that_lies_is_found_out_before_the_file_is_given(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from paper import contents
+from paper import KEY, ORIGIN, Paper, contents, events
 from scripted_server import says, scripted
 from served import Server, server
 
@@ -41,7 +41,7 @@ def test_an_event_is_written_with_all_that_proves_it(trail: Server, tmp_path: Pa
     assert members["matching/events.ndjson"] == LINES[3] + b"\n"
     assert json.loads(members["touching/events.ndjson"])["data"]["index"] == 3
     out = capsys.readouterr().out
-    assert "1 events of entries 0 to 520 match; others may match" in out and "compare it with one from elsewhere" in out
+    assert "1 event of entries 0 to 520 matches; others may match" in out and "compare it with one from elsewhere" in out
 
 
 def test_a_question_over_a_whole_range(trail: Server, tmp_path: Path, capsys: Captured) -> None:
@@ -63,11 +63,72 @@ def test_a_file_that_is_there_is_kept_unless_it_is_forced(trail: Server, tmp_pat
     assert check(path).proven == 1
 
 
-def test_an_id_that_nobody_sent_leaves_no_file(trail: Server, tmp_path: Path, capsys: Captured) -> None:
-    assert run(["evidence", "--url", trail.url, "--id", "nobody", "-o", str(tmp_path / "case.zip")]) == 64
-    assert run(["evidence", "--url", trail.url, "--filter", "nobody=1", "-o", str(tmp_path / "case.zip")]) == 64
-    assert run(["evidence", "--url", trail.url, "-o", str(tmp_path / "case.zip")]) == 64
+@pytest.mark.parametrize("asked", [("--id", "nobody"), ("--filter", "actor.id=nobody")])
+def test_nothing_that_matches_is_worth_a_file_with_the_whole_range_only(
+    asked: tuple[str, str], trail: Server, tmp_path: Path, capsys: Captured
+) -> None:
+    path = tmp_path / "case.zip"
+    assert run(["evidence", "--url", trail.url, *asked, "-o", str(path)]) == 1
+    assert "no event of log 'default' matches" in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+    assert run(["evidence", "--url", trail.url, *asked, "--to", "300", "--complete", "-o", str(path)]) == 0
+    assert "0 events of entries 0 to 299 match; every entry is in it" in capsys.readouterr().out
+    assert check(path).proven == 0
+
+
+def test_what_makes_no_sense_is_said_to_and_leaves_no_file(trail: Server, tmp_path: Path, capsys: Captured) -> None:
+    path = str(tmp_path / "case.zip")
+    for asked in (["--filter", "nobody=1"], [], ["--id", "b-1", "--to", "9999"], ["--id", "b-1", "--from", "5", "--to", "5"]):
+        assert run(["evidence", "--url", trail.url, *asked, "-o", path]) == 64
+    assert run(["evidence", "--url", trail.url, "--log", "nolog", "--id", "b-1", "-o", path]) == 64
+    assert "there is no log 'nolog'; this server has: default" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_without_entries_is_asked_too_early(tmp_path: Path, capsys: Captured) -> None:
+    with server(tmp_path / "data") as empty:
+        assert run(["evidence", "--url", empty.url, "--id", "a", "-o", str(tmp_path / "case.zip")]) == 75
+    assert "has no entries yet" in capsys.readouterr().err and not (tmp_path / "case.zip").exists()
+
+
+class Lent(Paper):
+    """What a command takes for its client."""
+
+    def __enter__(self) -> Lent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+LIES = [line.replace(b'"4.50', b'"666.50') for line in events(9)]
+GENERATION = b'{"type":"indelible.generation","source":"indelible","data":{"generation":2,"index":8,"checkpoint":null}}'
+ASKED = {  # the filters, and what is said of them: in these trees the lie is under no checkpoint
+    "the lie alone": (["--id", "e-4"], "NOT PROVEN: the one event that matches stands under no checkpoint", 1),
+    "the lie and what is signed": (["--id", "e-4", "--id", "f-1"], "NOT PROVEN: 1 of the 2 events that match stands under", 1),
+    "what is signed, and that there is no other": (["--id", "f-1", "--complete"], "NOT PROVEN: 9 entries of the range stand under", 1),
+    "what is signed": (["--id", "f-1"], "", 0),
+}
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_what_stands_under_no_checkpoint_ends_with_1_and_a_line(
+    what: str, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filters, says, status = ASKED[what]
+    lent = Lent(LIES, [GENERATION, *[line.replace(b'"e-', b'"f-') for line in events(4)]], published=[0, 5])
+    monkeypatch.setattr("indelible.client.Client", lambda url, **_: lent)
+    path, state = tmp_path / "case.zip", ["--state", str(tmp_path / "state")]
+    assert run(["evidence", *filters, "-o", str(path)]) == status
+    out = capsys.readouterr().out
+    assert says in out and ("checked against" in out) == (what != "the lie alone")
+    keys = ["--key", KEY.public.vkey, "--key", KEY.named(f"{ORIGIN}/g2").public.vkey]
+    assert run(["verify", str(path), *keys, *state]) == status
+    out = capsys.readouterr().out
+    assert says in out and ("verified" in out.splitlines()) == (status == 0)
+    assert run(["verify", str(path), *state]) == (status or 3)
+    out = capsys.readouterr().out
+    assert says in out and "signer not confirmed" in out and "verified" not in out.splitlines()
+    assert contents(path)["report.html"].decode().count('<p class="first">Proves that') == 1 - status
 
 
 def test_a_folder_that_is_not_there_is_named(trail: Server, tmp_path: Path, capsys: Captured) -> None:

@@ -6,8 +6,6 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from paper import KEY
-
 from indelible.evidence.case import FILES, SUMS
 
 Members = dict[str, bytes]
@@ -63,6 +61,10 @@ def _fewer(found: Any) -> None:
     found["matching"] -= 1
 
 
+def _doubted(found: Any) -> None:
+    found["unproven"] = 1
+
+
 def _shift(found: Any) -> None:
     found["trees"][0]["start"] = 1
 
@@ -104,7 +106,6 @@ def _first_hash(text: bytes) -> bytes:
     return b"\n".join(lines)
 
 
-PEM = f"trees/001/keys/{KEY.id.hex()}.pem"
 PROOF, NOTE, FEWER = "proofs/1.tlog-proof", "trees/001/checkpoint", _case(_fewer)
 HASHES = "does not lead from this entry"
 SUM = f"is not what {SUMS} says"
@@ -153,12 +154,13 @@ ZIPPED = [
     Tampering("proof", "its checkpoint another one", _of(PROOF, _swap(b"\n30\n", b"\n29\n")), "its checkpoint is not the one in trees/001"),
     Tampering("checkpoint", "its size changed", _of(NOTE, _swap(b"\n30\n", b"\n29\n")), "the signature of"),
     Tampering("checkpoint", "a signature changed", _of(NOTE, lambda of: of[:-10] + bytes([of[-10] ^ 1]) + of[-9:]), f"{NOTE}: "),
-    Tampering("key (PEM)", "changed", _of(PEM, _swap(b"MCow", b"MCox")), "is not what case.json says"),
+    Tampering("key (vkeys.txt)", "another one first", _of("trees/001/vkeys.txt", lambda of: b"x" + of), "not what case.json says"),
     Tampering(
         "key (vkeys.txt)", "a line dropped", _of("trees/001/vkeys.txt", lambda of: of[of.index(b"\n") + 1 :]), "not what case.json says"
     ),
     Tampering("first entry of a tree (start)", "changed", _of("trees/001/start", lambda of: b"1\n"), "is not what case.json says"),
     Tampering("case.json", "a tree begins later", _case(_shift), "from entry 1 on"),
+    Tampering("case.json", "an event said to be under no checkpoint", _case(_doubted), "0 entries of matching/ are under no checkpoint"),
     Tampering("case.json", "another log", _case(_renamed), "is tree 1 of log 'other'"),
     Tampering("case.json", "another question", _case(_wider), "it does not match the question"),
     Tampering("case.json", "a shorter range", _case(_longer), "it is for leaf 29, not 28"),

@@ -268,7 +268,7 @@ def test_an_evidence_file_holds_or_the_first_thing_that_does_not_is_named(trail:
     case = tmp_path / "case.zip"
     assert run(["evidence", "--url", trail.url, "--id", "one", "-o", str(case)]) == 0
     assert verify(str(case)) == 3
-    assert "1 events of entries 0 to 7 of log default match 'id=one' and are in the log; others may match" in verify.said
+    assert "1 event of entries 0 to 7 of log default matches 'id=one' and is in the log; others may match" in verify.said
     assert verify(str(case), "--key", trail.vkey) == 0
     assert verify(str(case), "--key", SigningKey("elsewhere.example", bytes(32)).public.vkey) == 65
     with ZipFile(case) as zipped:

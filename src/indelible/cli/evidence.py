@@ -16,19 +16,22 @@ import click
 
 from indelible.cli import flags
 from indelible.cli.progress import Progress
-from indelible.errors import Misconfigured, NotFound
+from indelible.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from indelible.evidence.gather import Asked, Gathered
+    from indelible.evidence.case import Case
+    from indelible.evidence.gather import Asked
 
 T = TypeVar("T")
+_NO_FILE = "that alone proves nothing, so there is no file; with --complete it would show that none is there"
+NOT_ALL = 1  # no event matches, or not all that the question asks for is proven
 
 EXAMPLES = """
 \b
 Examples:
   indelible evidence --id b-1 -o case.zip
-  indelible evidence --filter actor.id=42 --filter 'type=payment.*' -o case.zip
-  indelible evidence --filter actor.id=42 --from 1000 --to 2000 --complete --as 'J. Doe, audit' -o case.zip
+  indelible evidence --filter actor.id=e-7 --filter 'type=customer.*' -o case.zip
+  indelible evidence --filter actor.id=e-7 --from 1000 --to 2000 --complete --as 'J. Doe, audit' -o case.zip
 """
 
 
@@ -43,18 +46,19 @@ Examples:
 @click.option("--as", "who", metavar="WHO", help="Who asks, for the report.  [default: the user who runs this]")
 @click.option("-o", "--output", required=True, metavar="FILE", type=click.Path(dir_okay=False), help="The zip file to write.")
 @click.option("--force", is_flag=True, help="Overwrite it if it is there.")
-def command(url: str, patience: float, log: str | None, output: str, force: bool, **given: Any) -> None:
+def command(url: str, patience: float, log: str | None, output: str, force: bool, **given: Any) -> int:
     """Write events, with all that it takes to prove them, into a zip file: a report for people, and a README that says how to check it.
 
-    Whoever gets the file sees the events whole, and their salts. The file is checked before it has its name. INDELIBLE_KEY is sent
-    if it is set.
+    Whoever gets the file sees the events whole, and their salts; with --complete those of every entry of the range. The file is checked
+    before it has its name. Exit status 1: nothing matches, and only with --complete that is worth a file; or some of what was asked for
+    stands under no checkpoint, and the file says so. INDELIBLE_KEY is sent if it is set.
     """
     asked = _asked(**given)
     path = Path(output)
     if path.exists() and not force:
         raise Misconfigured(f"{click.format_filename(output)} is there: name another file, or give --force")
     try:
-        _write(url, patience, log, asked, path)
+        return _write(url, patience, log, asked, path)
     except OSError as error:
         raise Misconfigured(f"{path} could not be written: {error.strerror or error}") from None
 
@@ -69,7 +73,8 @@ def _asked(ids: tuple[str, ...], filters: tuple[str, ...], complete: bool, first
     return Asked(pairs, first, last, complete, who or _user(), times.text(time.time_ns() // 1000))
 
 
-def _write(url: str, patience: float, log: str | None, asked: Asked, path: Path) -> None:
+def _write(url: str, patience: float, log: str | None, asked: Asked, path: Path) -> int:
+    """The exit status."""
     from indelible.client import Client
     from indelible.evidence.check import check
     from indelible.evidence.gather import gather
@@ -78,8 +83,9 @@ def _write(url: str, patience: float, log: str | None, asked: Asked, path: Path)
     with ExitStack() as stack:
         client = stack.enter_context(Client(url, log=log, patience=patience))
         found = _told("entries gathered", lambda tell: gather(client, url, asked, stack, _pause, tell))
-        if not found.case.matching and any(name == "id" for name, _ in asked.filters):
-            raise NotFound(f"no event of log {found.case.log!r} matches {found.case.question}")
+        if not found.case.matching and not asked.complete:
+            click.echo(f"indelible: no event of log {found.case.log!r} matches {found.case.question}: {_NO_FILE}", err=True)
+            return NOT_ALL
         with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             stack.callback(Path(file.name).unlink, missing_ok=True)
             _told("proofs written", lambda tell: write(file, found, client.tile, tell))
@@ -87,7 +93,7 @@ def _write(url: str, patience: float, log: str | None, asked: Asked, path: Path)
             os.fsync(file.fileno())
         _told("entries checked", lambda tell: check(Path(file.name), tell=tell))
         os.replace(file.name, path)
-    _say(found, path)
+    return _said(found.case, path)
 
 
 def _pause(seconds: float, why: str) -> None:
@@ -111,12 +117,19 @@ def _told(what: str, work: Callable[[Callable[[int, int | None], None]], T]) -> 
             progress.end(done)
 
 
-def _say(found: Gathered, path: Path) -> None:
-    case = found.case
-    others = "every entry is in it" if case.complete else "others may match: --complete rules that out"
-    click.echo(f"{path}: {case.matching:,} events of entries {case.first} to {case.last - 1} match; {others}")
-    for tree in case.trees:
-        click.echo(f"checked against {tree.origin}, {tree.size:,} entries; its key is in the file: compare it with one from elsewhere")
+def _said(case: Case, path: Path) -> int:
+    """The exit status, once the lines are told."""
+    from indelible.client.answers import plain
+    from indelible.evidence.claims import counted, doubt, others
+
+    events = f"{counted(case.matching, 'event', 'events')} of entries {case.first} to {case.last - 1}"
+    click.echo(f"{path}: {events} {'matches' if case.matching == 1 else 'match'}; {others(case)}")
+    for tree, _ in case.parts() if case.complete or case.matching > case.unproven else ():
+        size = counted(tree.size, "entry", "entries")
+        click.echo(f"checked against {plain(tree.origin)}, {size}; its key is in the file: compare it with one from elsewhere")
+    if doubt(case):
+        click.echo(f"NOT PROVEN: {doubt(case)}")
+    return NOT_ALL if doubt(case) else 0
 
 
 def _user() -> str:

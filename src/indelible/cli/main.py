@@ -31,7 +31,7 @@ COMMANDS = {  # name: its help in one line; the command is `command` in cli/<nam
 }
 EXITS = {
     0: "done",
-    1: "something went wrong inside, the server is not ready, its answer is not complete, or `demo` found a difference",
+    1: "something went wrong inside, the server is not ready, its answer or what it proves is not complete, or `demo` found a difference",
     3: "consistent with itself, but signed by a key that nobody has confirmed: `verify` without a key from elsewhere",
     64: "a command, flag, filter, log or event that does not exist, or cannot be read",
     65: "the events were refused, the data directory is damaged, or a proof does not hold",

@@ -32,8 +32,15 @@ class Progress:
 
     def say(self, text: str) -> None:
         """A line of its own."""
-        self.to.write(("\r\x1b[K" if self.rewrites else "") + text + "\n")
+        self.clear()
+        self.to.write(text + "\n")
         self.to.flush()
+
+    def clear(self) -> None:
+        """Take the line from a terminal: what comes next stands in its place."""
+        if self.rewrites:
+            self.to.write("\r\x1b[K")
+            self.to.flush()
 
     def _write(self, sent: int, part: float | None, end: str) -> None:
         passed = self.now() - self.begun

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from indelible.cli.progress import Progress
     from indelible.verify.terms import Terms
 
-UNCONFIRMED, UNPROVEN = 3, 65
+UNCONFIRMED, PARTLY, UNPROVEN = 3, 1, 65
 
 EXAMPLES = """
 \b
@@ -23,6 +23,7 @@ Examples:
   indelible verify https://trail.example.com --key "$VKEY"
   indelible verify /srv/trail --policy policy.txt
   indelible verify receipt.json --server https://trail.example.com --event event.json
+  indelible verify case.zip --key "$VKEY"
   indelible verify default-5.tlog-proof --entry header.json --key "$VKEY"
 """
 _FILE = click.Path(exists=True, dir_okay=False)
@@ -42,10 +43,11 @@ _FILE = click.Path(exists=True, dir_okay=False)
 @click.option("--forget", is_flag=True, help="What is remembered of the log does not count, and is replaced.")
 @click.option("--patience", type=click.FloatRange(0), default=60, show_default=True, help="Seconds to wait for a server that is away.")
 def command(targets: tuple[str, ...], **given: Any) -> int:
-    """Check that a log is what was signed and continues what it was: a server, a data directory, a receipt, a proof.
+    """Check that a log is what was signed and continues what it was: a server, a data directory, a receipt, a proof, an evidence file.
 
-    Exit status 0: all of it holds, and a key from elsewhere signed it. 3: it is consistent with itself, and nobody has said whose key that
-    is. 65: it does not hold; the first bad place is named. INDELIBLE_KEY is sent to servers if it is set.
+    Exit status 0: all of it holds, and a key from elsewhere signed it. 1: an evidence file shows what stands under no checkpoint. 3: it is
+    consistent with itself, and nobody has said whose key that is. 65: it does not hold; the first bad place is named. INDELIBLE_KEY is sent
+    to servers if it is set.
     """
     from pathlib import Path
 
@@ -78,13 +80,16 @@ def _verified(target: str, terms: Terms, several: bool) -> int:
     except IndelibleError as error:
         shown.say(f"indelible: {f'{target}: ' if several else ''}{plain(error.detail)}")
         return error.exit_code
+    shown.clear()
     for line in verdict.lines:
         click.echo(plain(line))  # ids, origins and names of witnesses are others' words
-    if verdict.confirmed:
+    if verdict.unproven:
+        click.echo(plain(f"NOT PROVEN: {verdict.unproven}"))
+    elif verdict.confirmed:
         click.echo("verified")
-        return 0
-    click.echo("consistent with itself, signer not confirmed: give the log's key, from anywhere but here, with --key or --policy")
-    return UNCONFIRMED
+    if not verdict.confirmed:
+        click.echo("consistent with itself, signer not confirmed: give the log's key, from anywhere but here, with --key or --policy")
+    return PARTLY if verdict.unproven else 0 if verdict.confirmed else UNCONFIRMED
 
 
 def _progress() -> tuple[Progress, Callable[[int, int], None]]:
@@ -101,5 +106,5 @@ def _progress() -> tuple[Progress, Callable[[int, int], None]]:
 
 
 def _weight(code: int) -> tuple[bool, bool, int]:
-    """What does not hold counts over what could not be looked at, and that over an unknown signer."""
+    """What does not hold counts over what could not be looked at or is not proven, and that over an unknown signer."""
     return code == UNPROVEN, code not in (0, UNCONFIRMED), code

@@ -47,7 +47,8 @@ class Tree(Struct, frozen=True):
 class Case(Struct, frozen=True):
     """case.json. Who asked, when, and what they asked for is nobody's signature: everything else can be held against the checkpoints.
 
-    The question is about the entries from index `first` up to, not including, `last` of `size` that the log had.
+    The question is about the entries from index `first` up to, not including, `last` of `size` that the log had. Of the `matching`
+    ones `unproven` stand under no checkpoint.
     """
 
     format: int
@@ -62,6 +63,7 @@ class Case(Struct, frozen=True):
     last: int = field(name="to")
     complete: bool
     matching: int
+    unproven: int
     touching: int
     trees: list[Tree]
 

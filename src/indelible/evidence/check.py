@@ -48,13 +48,12 @@ Tell = Callable[[int, int], None]
 class Report(NamedTuple):
     """What holds. Unless `confirmed`, the file is consistent with itself and anyone may have made it.
 
-    `proven` counts the entries that match and are in the log, `unproven` those under no checkpoint, from a tree that ended. `page`:
-    whether report.html and README.txt were made again and are the same; only the version that wrote them can.
+    `proven` counts the entries that match and are in the log; what else the question asks for, claims.py says. `page`: whether report.html
+    and README.txt were made again and are the same; only the version that wrote them can.
     """
 
     case: Case
     proven: int
-    unproven: int
     confirmed: bool
     signers: tuple[str, ...]  # vkeys
     cosigners: tuple[str, ...]  # names that the policy knows
@@ -94,7 +93,8 @@ class _Check:
         for tree in self.case.trees:
             self._tree(tree)
         matching = self._group(MATCHING, self.query, self.case.matching)
-        unproven = self.unproven
+        if self.unproven != self.case.unproven:
+            raise Unproven(f"{self.unproven} entries of {MATCHING}/ are under no checkpoint, and {CASE} says {self.case.unproven}")
         touching = self._group(TOUCHING, _OWN, self.case.touching)
         for tree in self.case.trees:
             if tree.generation > 1 and self.case.first <= tree.start < self.case.last and tree.start not in touching:
@@ -106,7 +106,7 @@ class _Check:
         signers = {signed.key.vkey for each in opened for signed in each.logs if isinstance(signed.key, NoteKey)}
         cosigners = {signed.key.name for each in opened for signed in each.witnesses}
         confirmed, by = self.policy is not None, (tuple(sorted(signers)), tuple(sorted(cosigners)))
-        return Report(self.case, len(matching) - unproven, unproven, confirmed, *by, self._pages(), opened)
+        return Report(self.case, len(matching) - self.case.unproven, confirmed, *by, self._pages(), opened)
 
     def _tree(self, tree: Tree) -> None:
         name = f"{tree.folder}/checkpoint"

@@ -11,9 +11,9 @@ from msgspec.json import decode
 
 from indelible import __version__
 from indelible.client import Client
-from indelible.client.answers import Entry
+from indelible.client.answers import Entry, Trees
 from indelible.client.answers import Tree as Told
-from indelible.errors import Busy, NotFound, TooLarge, Unproven
+from indelible.errors import BadParameter, Busy, Damaged, NotFound, TooLarge, Unproven
 from indelible.evidence.case import FORMAT, MATCHING, MOST, RANGE, TOUCHING, Case, Key, Line, Tree
 from indelible.evidence.spool import Spool
 from indelible.model.conflict import SOURCE
@@ -55,13 +55,10 @@ class Gathered(NamedTuple):
 def gather(client: Client, server: str, asked: Asked, stack: ExitStack, pause: Callable[[float, str], None], tell: Tell) -> Gathered:
     """What the server says; `stack` closes the entries' files.
 
-    Raises NotFound for a range that is under no checkpoint, TooLarge above MOST entries, Unproven if the server could not read all of it.
+    Raises Busy for a range that is not signed yet, Damaged if what was signed is lost, BadParameter for a log or a range that is none,
+    TooLarge above MOST entries, Unproven if the server could not read all of it.
     """
     log, size, last, chosen = _trees(client, asked, pause)
-    if not chosen:
-        raise NotFound(f"log {log!r} has signed nothing yet: there is nothing that could be proven")
-    if not asked.first <= last:
-        raise NotFound(f"the range ends before index {last}, and begins at {asked.first}")
     bounds = (asked.first, last)
     groups = {name: stack.enter_context(Spool()) for name in (MATCHING, TOUCHING, *([RANGE] if asked.complete else []))}
     for name, filters in ((MATCHING, asked.filters), (TOUCHING, _OWN), (RANGE, ())):
@@ -86,6 +83,7 @@ def gather(client: Client, server: str, asked: Asked, stack: ExitStack, pause: C
         *bounds,
         asked.complete,
         groups[MATCHING].count,
+        sum(not any(line.index in tree.entries for tree in trees) for line in groups[MATCHING]),
         groups[TOUCHING].count,
         trees,
     )
@@ -99,23 +97,55 @@ def _kept(told: Told) -> Tree:
 
 def _trees(client: Client, asked: Asked, pause: Callable[[float, str], None]) -> tuple[str, int, int, list[Told]]:
     """The log, its size, the end of the range, and its trees once the newest is signed that far, and cosigned if it ever was."""
-    wanted = asked.last
-    found = None
+    wanted, found = None, None
     for _ in range(TRIES):
-        told = client.trees()
-        wanted = told.size if wanted is None else wanted
+        told = _told(client)
+        wanted = _end(asked, told) if wanted is None else wanted
         chosen = [_cosigned(tree, wanted) for tree in told.trees]
-        if not chosen:
-            raise Unproven("the server names no tree of the log")
         newest = chosen[-1]
-        if newest.start + newest.size >= wanted:
-            found = told.log, told.size, wanted, [tree for tree in chosen if tree.checkpoint and tree.size]
+        signed = [tree for tree in chosen if tree.checkpoint and tree.size]
+        reached = newest.start + newest.size
+        if reached >= wanted and signed:
+            found = told.log, told.size, wanted, signed
             if newest.witnessed is None or newest.checkpoint == newest.witnessed:
                 return found
+        elif newest.checkpoint and not newest.size:
+            raise _lost(told.log, newest.checkpoint)
         pause(WAIT, f"entries up to {wanted} are not signed yet")
     if found is None:
-        raise NotFound(f"the newest checkpoint of log {told.log!r} signs {newest.start + newest.size} entries, not {wanted}: ask for those")
+        fewer = f", or for fewer with --to {reached}" if reached > asked.first else ""
+        raise Busy(f"log {told.log!r} has signed {reached} entries so far, not {wanted}: ask again in a moment{fewer}")
     return found
+
+
+def _told(client: Client) -> Trees:
+    try:
+        told = client.trees()
+    except NotFound as error:
+        raise BadParameter(error.detail) from None
+    if not told.trees:
+        raise Unproven("the server names no tree of the log")
+    return told
+
+
+def _end(asked: Asked, told: Trees) -> int:
+    """Where the range ends. Raises Busy for a log without entries, BadParameter for a range that it does not have."""
+    last = told.size if asked.last is None else asked.last
+    if not told.size:
+        raise Busy(f"log {told.log!r} has no entries yet: there is nothing that could be proven")
+    if last > told.size:
+        raise BadParameter(f"log {told.log!r} has {told.size} entries: no range of it ends at {last}")
+    if asked.first >= last:
+        raise BadParameter(f"there are no entries from {asked.first} up to, not including, {last}")
+    return last
+
+
+def _lost(log: str, checkpoint: str) -> Damaged:
+    size = parse_checkpoint(parse_note(checkpoint.encode()).text).size
+    return Damaged(
+        f"the newest tree of log {log!r} was signed with {size} entries, and the server does not have them all: "
+        "nothing of it can be proven until its operator puts a backup back, or repairs it"
+    )
 
 
 def _cosigned(tree: Told, wanted: int) -> Told:

@@ -24,7 +24,7 @@ def case_in(members: Members) -> Case:
         raise Malformed(f"{CASE} is not what it should be: {error}") from None
     if case.format != FORMAT:
         raise Malformed(f"{CASE} has format {case.format}, this version reads format {FORMAT}: use the version that wrote it")
-    if raw != encoded(case) or not 0 <= case.first <= case.last <= case.size or not case.trees:
+    if raw != encoded(case) or not 0 <= case.first < case.last <= case.size or not case.trees:
         raise Malformed(f"{CASE} is not as it is written")
     for tree in case.trees:
         _fits(case, tree)

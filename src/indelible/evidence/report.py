@@ -10,6 +10,7 @@ from msgspec.json import decode
 
 from indelible.client.answers import plain
 from indelible.evidence.case import MATCHING, TOUCHING, Case, Line, Tree, proof_name
+from indelible.evidence.claims import first_line
 from indelible.evidence.matching import read
 from indelible.model.event import Actor, Target
 from indelible.tree.note import parse_note
@@ -35,23 +36,6 @@ class _Touch(Struct):
     data: Raw = Raw()
 
 
-def first_line(case: Case) -> str:
-    """What the file proves and what it does not."""
-    events = "the one event below is" if case.matching == 1 else f"the {case.matching:,} events below are"
-    held = f"that {events}, byte for byte, in the log {case.log!r} as its signed checkpoint has it, and " if case.matching else ""
-    which = "matches that a checkpoint signs" if case.unsigned else "matches"
-    others = (
-        f"that no other entry from {case.first} up to, not including, {case.last} {which}"
-        if case.complete
-        else "nothing about other events: others may match"
-    )
-    but = f" Not proven are {case.unsigned:,} entries under no checkpoint." if case.unsigned else ""
-    return (
-        f"Proves {held}{others}.{but} "
-        "Does not prove that what the events say is true, that clocks were right, or that everything that happened was sent to the log."
-    )
-
-
 def report(case: Case, notes: dict[int, bytes], matching: Iterable[Line], touching: Iterable[Line]) -> Iterator[str]:
     """The page in pieces. `notes` has each tree's checkpoint by its generation. Raises Unproven for entries that are none."""
     first = _text(first_line(case))
@@ -64,7 +48,7 @@ def report(case: Case, notes: dict[int, bytes], matching: Iterable[Line], touchi
     for tree in case.trees:
         yield from _signed(tree, notes[tree.generation])
     yield "<h2>How to check it</h2>\n<p>All of it: <code>indelible verify</code>, with the log's key from somewhere else than this file. "
-    yield "One event: README.txt, with a shell, coreutils and openssl alone.</p>\n</body>\n</html>\n"
+    yield "One event: README.txt, with a shell, coreutils, openssl and the same key.</p>\n</body>\n</html>\n"
 
 
 def _facts(case: Case) -> Iterator[str]:
@@ -72,9 +56,11 @@ def _facts(case: Case) -> Iterator[str]:
     every = (
         "every one of them is in this file, so the question can be asked again of them" if case.complete else "those that match are here"
     )
+    unsigned = {"Under no checkpoint": f"{case.unsigned:,} of these entries"} if case.unsigned else {}
     facts = {
         "Question": case.question,
         "Entries": f"{entries}; {every}",
+        **unsigned,
         "Asked by": f"{case.asked_by} (as they said; nobody signs this)",
         "Asked at": f"{case.asked_at} (UTC, the clock of whoever asked)",
         "Server": case.server,
@@ -97,7 +83,6 @@ def _table(case: Case, lines: Iterable[Line]) -> Iterator[str]:
         time = header.time if isinstance(header.time, str) else "not given"
         actor = _thing(event.actor) if isinstance(event.actor, Actor) else ""
         targets = ", ".join(map(_thing, event.targets)) if isinstance(event.targets, list) else ""
-        proof = proof_name(line.index) if case.tree_of(line.index) else "under no checkpoint"
         cells = (
             str(line.index),
             time,
@@ -109,7 +94,7 @@ def _table(case: Case, lines: Iterable[Line]) -> Iterator[str]:
             targets,
             header.writer,
             header.id,
-            proof,
+            _proof(case, line),
         )
         yield f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in cells)}</tr>\n"
         yield f'<tr><td class="event" colspan="{len(columns)}"><pre>{_text(_shown(line.event))}</pre></td></tr>\n'
@@ -122,16 +107,20 @@ def _touched(case: Case, lines: Iterable[Line]) -> Iterator[str]:
     yield "This version knows no erasures and no gaps in what a sender numbered.</p>\n"
     if not case.touching:
         return
-    yield "<table>\n<tr><th>index</th><th>recorded</th><th>type</th><th>what it says</th></tr>\n"
+    yield "<table>\n<tr><th>index</th><th>recorded</th><th>type</th><th>proof</th><th>what it says</th></tr>\n"
     for line in lines:
         header, _ = read(line.header, line.salt, line.event)
         try:
             data = bytes(decode(line.event, type=_Touch).data)
         except MsgspecError:
             data = b""
-        cells = (str(line.index), header.recorded, header.type)
+        cells = (str(line.index), header.recorded, header.type, _proof(case, line))
         yield f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in cells)}<td><pre>{_text(_shown(data))}</pre></td></tr>\n"
     yield f"</table>\n<p>To the byte in <code>{TOUCHING}/events.ndjson</code>.</p>\n"
+
+
+def _proof(case: Case, line: Line) -> str:
+    return proof_name(line.index) if case.tree_of(line.index) else "NOT PROVEN: under no checkpoint"
 
 
 def _signed(tree: Tree, note: bytes) -> Iterator[str]:

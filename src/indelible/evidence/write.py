@@ -29,8 +29,6 @@ from indelible.evidence.case import (
 from indelible.evidence.gather import Gathered, Tell
 from indelible.evidence.hashes import Prover
 from indelible.evidence.report import report
-from indelible.tree.keys import NoteKey
-from indelible.tree.text import base64
 from indelible.tree.vkeys import parse_vkey
 
 Fetch = Callable[[int, str], bytes]
@@ -42,7 +40,6 @@ MEMBERS: dict[str, Callable[[Line], bytes]] = {
     SALTS: lambda line: line.salt.encode() + b"\n",
     EVENTS: lambda line: line.event + b"\n",
 }
-_DER = bytes.fromhex("302a300506032b6570032100")  # what stands before the 32 bytes of an Ed25519 key (RFC 8410, 10.1)
 
 
 def write(file: IO[bytes], found: Gathered, fetch: Fetch, tell: Tell) -> None:
@@ -97,9 +94,4 @@ def beside(tree: Tree) -> dict[str, bytes]:
     return {
         f"{tree.folder}/start": b"%d\n" % tree.start,
         f"{tree.folder}/vkeys.txt": "".join(f"{key.vkey}\n" for key in keys).encode(),
-        **{f"{tree.folder}/keys/{key.id.hex()}.pem": _pem(key) for key in keys if isinstance(key, NoteKey)},
     }
-
-
-def _pem(key: NoteKey) -> bytes:
-    return f"-----BEGIN PUBLIC KEY-----\n{base64(_DER + key.public)}\n-----END PUBLIC KEY-----\n".encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from indelible.evidence.check import check
+from indelible.evidence.claims import counted, doubt, others
 from indelible.verify.terms import Terms, Verdict
 from indelible.verify.trust import Accepted
 
@@ -16,16 +17,11 @@ def verify(target: str, terms: Terms) -> Verdict:
     for opened in report.opened:
         terms.compare(Accepted(opened, report.confirmed))
     entries = f"entries {case.first} to {case.last - 1} of log {case.log}"
-    which = "every entry that a checkpoint signs" if case.unsigned else "every entry"
-    others = f"{which} is in it, so no other of them matches" if case.complete else "others may match"
-    lines = [f"{report.proven} events of {entries} match {case.question!r} and are in the log; {others}"]
-    if report.unproven:
-        lines.append(f"{report.unproven} more match and stand under no checkpoint: their tree had ended")
-    if case.unsigned:
-        lines.append(f"{case.unsigned} entries of the range stand under no checkpoint: nothing in the file shows that they are the log's")
-    lines += [f"{opened.checkpoint.origin}: {opened.checkpoint.size} entries" for opened in report.opened]
+    verbs = "matches {!r} and is" if report.proven == 1 else "match {!r} and are"
+    lines = [f"{counted(report.proven, 'event', 'events')} of {entries} {verbs.format(case.question)} in the log; {others(case)}"]
+    lines += [f"{opened.checkpoint.origin}: {counted(opened.checkpoint.size, 'entry', 'entries')}" for opened in report.opened]
     if report.cosigners:
         lines.append(f"cosigned by {', '.join(report.cosigners)}")
     if not report.page:
         lines.append("report.html and README.txt were written by another version and not compared: rely on what stands here")
-    return Verdict(lines, report.confirmed)
+    return Verdict(lines, report.confirmed, doubt(case))

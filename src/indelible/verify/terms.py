@@ -16,11 +16,13 @@ from indelible.verify.trust import Accepted, Trust
 class Verdict(NamedTuple):
     """All that was looked at holds, or an error would have been raised. `lines` say what that was.
 
-    `confirmed`: signed by keys that came from elsewhere. Without that it is only consistent with itself.
+    `confirmed`: signed by keys that came from elsewhere. Without that it is only consistent with itself. `unproven` says what is shown
+    and signed by nobody.
     """
 
     lines: list[str]
     confirmed: bool
+    unproven: str = ""
 
 
 class Terms(NamedTuple):
