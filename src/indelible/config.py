@@ -119,9 +119,9 @@ def compose(settings: Settings, progress: Progress) -> Service:
     Raises what `open_file_journal`, `open_snapshot` and `open_signing` do, and Misconfigured for a data directory that this process may not
     use.
     """
+    from indelible.http.connection.warden import Patience
     from indelible.http.scrub import Scrub
     from indelible.http.service import Service
-    from indelible.http.warden import Patience
     from indelible.http.witnesses import asked, read_policy
     from indelible.journal.file import open_file_journal
     from indelible.journal.snapshot import open_snapshot

@@ -12,8 +12,8 @@ import pytest
 from indelible.config import Settings, compose, load
 from indelible.errors import InUse, Misconfigured
 from indelible.formats import split
+from indelible.http.connection.warden import Patience
 from indelible.http.service import Service
-from indelible.http.warden import Patience
 from indelible.log.prepare import Terms, prepare
 from indelible.model.query import Query
 

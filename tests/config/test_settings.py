@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from indelible import config
 from indelible.config import Settings, load
 from indelible.errors import Misconfigured
+from indelible.http.connection.warden import Patience
 from indelible.http.service import Service
-from indelible.http.warden import Patience
 from indelible.journal.file import FILE_SIZE, FileJournal
 from indelible.model.entry import Origin, headers
 from indelible.model.event import Event, Limits, Outcome, Result

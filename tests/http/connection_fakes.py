@@ -11,9 +11,9 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from indelible.http.connection import Connection
+from indelible.http.connection.protocol import Connection
+from indelible.http.connection.warden import Haste, Patience, Warden
 from indelible.http.metrics import Metrics
-from indelible.http.warden import Haste, Patience, Warden
 
 HOST = b"Host: 127.0.0.1\r\n"
 GET = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"

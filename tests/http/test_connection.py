@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from connection_fakes import EVENT, GET, HOST, Echo, Wire, early, post, settle
 
-from indelible.http.connection import LINGER
+from indelible.http.connection.protocol import LINGER
+from indelible.http.connection.reading import DRAINED, MOST_HEAD, MOST_HEADERS, PIECE
+from indelible.http.connection.warden import Haste, Patience, Warden
 from indelible.http.metrics import Metrics
-from indelible.http.reading import DRAINED, MOST_HEAD, MOST_HEADERS, PIECE
-from indelible.http.warden import Haste, Patience, Warden
 
 FEW = 1 << 18  # bytes that one read of a socket gives
 CHUNKED = b"Transfer-Encoding: chunked\r\n"

@@ -18,9 +18,9 @@ from uvicorn.server import ServerState
 from whole_service import Web, with_service
 
 from indelible.errors import JournalFailed, JournalFull
-from indelible.http.connection import Connection
-from indelible.http.quick import LARGEST, Desk, Quick
-from indelible.http.warden import Patience, Warden
+from indelible.http.connection.protocol import Connection
+from indelible.http.connection.quick import LARGEST, Desk, Quick
+from indelible.http.connection.warden import Patience, Warden
 from indelible.journal.port import Frame
 from indelible.log.together import SMALL
 

@@ -21,11 +21,11 @@ from indelible import __version__
 from indelible.errors import IndelibleError, Misconfigured
 from indelible.http import log
 from indelible.http.app import build
-from indelible.http.connection import Connection
+from indelible.http.connection.protocol import Connection
+from indelible.http.connection.quick import Desk, Quick
+from indelible.http.connection.warden import Warden
 from indelible.http.log import say
-from indelible.http.quick import Desk, Quick
 from indelible.http.service import Service
-from indelible.http.warden import Warden
 from indelible.http.watch import Watch
 
 Compose = Callable[[Callable[[int, int], None]], Service]

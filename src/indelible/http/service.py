@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from time import time_ns
 
+from indelible.http.connection.warden import Patience
 from indelible.http.metrics import Metrics
 from indelible.http.rate import Rate
 from indelible.http.refusals import Refusals
 from indelible.http.scrub import Scrub
-from indelible.http.warden import Patience
 from indelible.journal.port import Journal
 from indelible.log.proofs import Proofs
 from indelible.log.publisher import Publisher
@@ -33,7 +33,7 @@ class Service:
     key: str | None = field(default=None, repr=False)  # Bearer; without one only loopback hosts are answered
     in_flight: int = 64 << 20  # bytes of request bodies held at once; above it 503
     patience: Patience = field(default_factory=Patience)
-    quick: bool = True  # the short way for small requests (quick.py)
+    quick: bool = True  # the short way for small requests (connection/quick.py)
     workshop: Workshop | None = None  # processes that prepare large requests
     read_only: bool = False
     syncs: Durations = field(default_factory=Durations)  # of the journal: what every receipt waits for

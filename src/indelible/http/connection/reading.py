@@ -14,7 +14,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from indelible.errors import Busy, HeadTooLarge, IndelibleError, Refused
-from indelible.http.warden import Warden
+from indelible.http.connection.warden import Warden
 
 MOST_HEAD = 32 << 10  # bytes of a request's line and headers together, and of its trailers
 MOST_HEADERS = 100

@@ -1,6 +1,6 @@
 """The short way of small requests: POSTs of events that came in one turn of the event loop are answered together, below ASGI.
 
-It leans on uvicorn 0.54 as connection.py does, and on its RequestResponseCycle's `scope`, `body`, `more_body` and `keep_alive`. Whatever
+It leans on uvicorn 0.54 as protocol.py does, and on its RequestResponseCycle's `scope`, `body`, `more_body` and `keep_alive`. Whatever
 is not plain and good goes on to the application as if this module were not there, so every refusal is said in one place.
 """
 
@@ -20,10 +20,10 @@ from indelible.formats import FORMATS, split
 from indelible.formats.lines import Lines
 from indelible.http import problems, receipts
 from indelible.http.app import HEADERS, Door
-from indelible.http.connection import Connection
+from indelible.http.connection.protocol import Connection
+from indelible.http.connection.warden import Warden
 from indelible.http.ingest import ANSWER_HEADERS
 from indelible.http.service import Service
-from indelible.http.warden import Warden
 from indelible.log.prepare import Prepared, Terms
 from indelible.log.recorder import Recorded
 from indelible.log.together import SMALL, together

@@ -15,8 +15,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from indelible.errors import Busy, IndelibleError, TooSlow
 from indelible.http import problems
 from indelible.http.app import HEADERS
-from indelible.http.reading import BODY, DONE, HEAD, Reading
-from indelible.http.warden import HURRY, RATE, Haste, Warden
+from indelible.http.connection.reading import BODY, DONE, HEAD, Reading
+from indelible.http.connection.warden import HURRY, RATE, Haste, Warden
 
 LINGER = 3.0  # s that a client has to take the last answer and to close
 
