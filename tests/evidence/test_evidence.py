@@ -17,7 +17,7 @@ from msgspec import structs
 from paper import KEY, MOMENT, OLD_KEY, ORIGIN, WITNESS, Paper, contents, events, made, rewritten
 
 from indelible.client.answers import Entries
-from indelible.errors import BadParameter, Busy, Damaged, Malformed, TooLarge, Unproven
+from indelible.errors import BadParameter, Busy, Damaged, Malformed, NotYet, TooLarge, Unproven
 from indelible.evidence import gather as gathering
 from indelible.evidence.check import check
 from indelible.evidence.claims import first_line
@@ -151,7 +151,7 @@ def test_what_is_not_signed_yet_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_range_that_is_never_signed_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Busy, match="has signed 5 entries so far, not 9: ask again in a moment, or for fewer with --to 5"):
+    with pytest.raises(NotYet, match="has signed 5 entries so far, not 9: ask again in a moment, or for fewer with --to 5"):
         made(Paper(events(9), published=[5]), tmp_path / "case.zip", BILLED)
     assert check(made(Paper(events(9), published=[5]), tmp_path / "case.zip", BILLED, last=5)).proven == 3
 
@@ -282,9 +282,9 @@ def test_more_entries_than_can_be_proven_one_by_one_are_refused(tmp_path: Path, 
 
 
 def test_a_log_that_has_signed_nothing_proves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(Busy, match="no entries yet"):
+    with pytest.raises(NotYet, match="no entries yet"):
         made(Paper([]), tmp_path / "case.zip", BILLED)
-    with pytest.raises(Busy, match=r"signed 0 entries so far, not 9: ask again in a moment$"):
+    with pytest.raises(NotYet, match=r"signed 0 entries so far, not 9: ask again in a moment$"):
         made(Paper(events(9), published=[0]), tmp_path / "case.zip", BILLED)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from paper import KEY, ORIGIN, Paper, contents, events
-from scripted_server import says, scripted
+from scripted_server import problem, says, scripted
 from served import Server, server
 
 from indelible.cli.main import run
@@ -141,3 +141,10 @@ def test_a_server_that_breaks_off_leaves_no_file(tmp_path: Path, capsys: Capture
     with scripted(says(trees)) as script:
         assert run(["evidence", "--url", script.url, "--patience", "0", "--id", "a", "-o", str(tmp_path / "case.zip")]) != 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_damage_is_not_asked_again_and_leaves_no_file(tmp_path: Path, capsys: Captured) -> None:
+    with scripted(problem("damaged", 500, "the server's log says more")) as script:
+        assert run(["evidence", "--url", script.url, "--id", "a", "-o", str(tmp_path / "case.zip")]) == 65
+        assert len(script.asked) == 1
+    assert "the server's log says more" in capsys.readouterr().err and list(tmp_path.iterdir()) == []

@@ -120,9 +120,10 @@ def _told(what: str, work: Callable[[Callable[[int, int | None], None]], T]) -> 
 def _said(case: Case, path: Path) -> int:
     """The exit status, once the lines are told."""
     from indelible.client.answers import plain
-    from indelible.evidence.claims import counted, doubt, others
+    from indelible.evidence.claims import doubt, others
+    from indelible.model.counting import counted
 
-    events = f"{counted(case.matching, 'event', 'events')} of entries {case.first} to {case.last - 1}"
+    events = f"{counted(case.matching, 'event')} of entries {case.first} to {case.last - 1}"
     click.echo(f"{path}: {events} {'matches' if case.matching == 1 else 'match'}; {others(case)}")
     for tree, _ in case.parts() if case.complete or case.matching > case.unproven else ():
         size = counted(tree.size, "entry", "entries")

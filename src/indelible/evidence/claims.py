@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from indelible.evidence.case import Case
+from indelible.model.counting import counted
 
 _ALONE = "under no checkpoint: the server's word alone, signed by nobody"
 _NOT_SAID = "Does not prove that what the events say is true, that clocks were right, or that everything that happened was sent to the log."
@@ -35,10 +36,6 @@ def others(case: Case) -> str:
     """What is known of entries that are not shown as matching."""
     which = "every entry that a checkpoint signs" if case.unsigned else "every entry"
     return f"{which} is in it, so no other of them matches" if case.complete else "others may match"
-
-
-def counted(number: int, one: str, more: str) -> str:
-    return f"{number:,} {_verb(number, one, more)}"
 
 
 def _proven(case: Case) -> str:

@@ -13,7 +13,7 @@ from indelible import __version__
 from indelible.client import Client
 from indelible.client.answers import Entry, Trees
 from indelible.client.answers import Tree as Told
-from indelible.errors import BadParameter, Busy, Damaged, NotFound, TooLarge, Unproven
+from indelible.errors import BadParameter, Busy, Damaged, NotYet, TooLarge, Unproven
 from indelible.evidence.case import FORMAT, MATCHING, MOST, RANGE, TOUCHING, Case, Key, Line, Tree
 from indelible.evidence.spool import Spool
 from indelible.model.conflict import SOURCE
@@ -55,7 +55,7 @@ class Gathered(NamedTuple):
 def gather(client: Client, server: str, asked: Asked, stack: ExitStack, pause: Callable[[float, str], None], tell: Tell) -> Gathered:
     """What the server says; `stack` closes the entries' files.
 
-    Raises Busy for a range that is not signed yet, Damaged if what was signed is lost, BadParameter for a log or a range that is none,
+    Raises NotYet for a range that is not signed yet, Damaged if what was signed is lost, BadParameter for a range that is none,
     TooLarge above MOST entries, Unproven if the server could not read all of it.
     """
     log, size, last, chosen = _trees(client, asked, pause)
@@ -99,9 +99,11 @@ def _trees(client: Client, asked: Asked, pause: Callable[[float, str], None]) ->
     """The log, its size, the end of the range, and its trees once the newest is signed that far, and cosigned if it ever was."""
     wanted, found = None, None
     for _ in range(TRIES):
-        told = _told(client)
+        told = client.trees()
         wanted = _end(asked, told) if wanted is None else wanted
         chosen = [_cosigned(tree, wanted) for tree in told.trees]
+        if not chosen:
+            raise Unproven("the server names no tree of the log")
         newest = chosen[-1]
         signed = [tree for tree in chosen if tree.checkpoint and tree.size]
         reached = newest.start + newest.size
@@ -114,25 +116,15 @@ def _trees(client: Client, asked: Asked, pause: Callable[[float, str], None]) ->
         pause(WAIT, f"entries up to {wanted} are not signed yet")
     if found is None:
         fewer = f", or for fewer with --to {reached}" if reached > asked.first else ""
-        raise Busy(f"log {told.log!r} has signed {reached} entries so far, not {wanted}: ask again in a moment{fewer}")
+        raise NotYet(f"log {told.log!r} has signed {reached} entries so far, not {wanted}: ask again in a moment{fewer}")
     return found
 
 
-def _told(client: Client) -> Trees:
-    try:
-        told = client.trees()
-    except NotFound as error:
-        raise BadParameter(error.detail) from None
-    if not told.trees:
-        raise Unproven("the server names no tree of the log")
-    return told
-
-
 def _end(asked: Asked, told: Trees) -> int:
-    """Where the range ends. Raises Busy for a log without entries, BadParameter for a range that it does not have."""
+    """Where the range ends. Raises NotYet for a log without entries, BadParameter for a range that it does not have."""
     last = told.size if asked.last is None else asked.last
     if not told.size:
-        raise Busy(f"log {told.log!r} has no entries yet: there is nothing that could be proven")
+        raise NotYet(f"log {told.log!r} has no entries yet: there is nothing that could be proven")
     if last > told.size:
         raise BadParameter(f"log {told.log!r} has {told.size} entries: no range of it ends at {last}")
     if asked.first >= last:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from indelible.evidence.check import check
-from indelible.evidence.claims import counted, doubt, others
+from indelible.evidence.claims import doubt, others
+from indelible.model.counting import counted
 from indelible.verify.terms import Terms, Verdict
 from indelible.verify.trust import Accepted
 
@@ -18,7 +19,7 @@ def verify(target: str, terms: Terms) -> Verdict:
         terms.compare(Accepted(opened, report.confirmed))
     entries = f"entries {case.first} to {case.last - 1} of log {case.log}"
     verbs = "matches {!r} and is" if report.proven == 1 else "match {!r} and are"
-    lines = [f"{counted(report.proven, 'event', 'events')} of {entries} {verbs.format(case.question)} in the log; {others(case)}"]
+    lines = [f"{counted(report.proven, 'event')} of {entries} {verbs.format(case.question)} in the log; {others(case)}"]
     lines += [f"{opened.checkpoint.origin}: {counted(opened.checkpoint.size, 'entry', 'entries')}" for opened in report.opened]
     if report.cosigners:
         lines.append(f"cosigned by {', '.join(report.cosigners)}")
