@@ -26,6 +26,11 @@ def frame(seed: int, count: int = 1, size: int = 40) -> Frame:
     )
 
 
+def killed(data: Path) -> None:
+    """Make of a directory that was closed one as a process leaves it that is killed after its last sync: nothing says that it ended."""
+    (data / "journal" / "closed").unlink(missing_ok=True)
+
+
 class Watched(Files):
     """Calls `before(operation, path)` ahead of each operation that changes the disk; what it raises, the operation raises."""
 
@@ -73,6 +78,16 @@ class Watched(Files):
             if path.exists():
                 self.before("unlink", path)
             super().unlink(path)
+
+    def mkdir(self, path: Path) -> None:
+        with self.lock:
+            self.before("mkdir", path)
+            super().mkdir(path)
+
+    def rmdir(self, path: Path) -> None:
+        with self.lock:
+            self.before("rmdir", path)
+            super().rmdir(path)
 
 
 class PowerCut(Watched):

@@ -150,8 +150,9 @@ def compose(settings: Settings, progress: Progress) -> Service:
     except OSError as error:
         raise unusable(settings, error) from error
     proofs = Proofs(recorder, journal.reader())
-    halted, reading = signing.halted, settings.read_only
-    publisher = Publisher(proofs, signing.ledger, signing.identity, settings.logs, time, halted=halted, reading=reading)
+    halted, reading, dropped = signing.halted, settings.read_only, journal.dropped
+    identity = signing.identity
+    publisher = Publisher(proofs, signing.ledger, identity, settings.logs, time, halted=halted, reading=reading, dropped=dropped)
     return Service(
         journal,
         recorder,

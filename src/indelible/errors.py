@@ -19,6 +19,7 @@ IndelibleError
 │   └── HeadTooLarge      431   the request's line and headers are over a limit
 ├── Busy                  503   try the same bytes again in `retry_after` seconds
 ├── ReadOnly              503   this server only reads: another one takes the events
+├── Replaced              503   the journal that was being read is another one now: start what reads it again
 ├── JournalFull           507   no space; reading goes on
 ├── JournalFailed     exit 74   a write or sync failed and the outcome is unknown: the process ends
 ├── Damaged           exit 65   the disk does not hold what was written: file, offset, the command that helps
@@ -186,6 +187,14 @@ class ReadOnly(IndelibleError):
     exit_code = 75
     name = "read-only"
     title = "This server only reads"
+    retry_after: ClassVar[int] = 10
+
+
+class Replaced(IndelibleError):
+    status = 503
+    exit_code = 75
+    name = "journal-replaced"
+    title = "The journal was replaced while it was read"
     retry_after: ClassVar[int] = 10
 
 

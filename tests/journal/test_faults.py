@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from journal_disk import Watched, frame
+from journal_disk import Watched, frame, killed
 
 from indelible.errors import Damaged, JournalFailed, JournalFull
 from indelible.journal.file import open_file_journal
@@ -194,6 +194,7 @@ def test_a_start_that_could_not_free_the_padding_does_not_show_a_frame_twice(tmp
             await journal.append(frame(seed))
         _, stale = await asyncio.gather(journal.append(frame(2)), journal.append(frame(3)))
         await journal.close()
+        killed(tmp_path)
         fault = Fault("truncate", errno.EIO)
         fault.on = True
         journal = open_file_journal(tmp_path, file_size=SIZE, files=Watched(fault))

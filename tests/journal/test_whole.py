@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from journal_disk import frame
 
-from indelible.errors import Busy, Damaged
+from indelible.errors import Replaced, Damaged
 from indelible.journal.file import open_file_journal
 from indelible.journal.whole import Whole, open_whole
 
@@ -37,7 +37,7 @@ def test_a_service_that_was_started_meanwhile_is_no_damage(tmp_path: Path, count
     appended(tmp_path, *range(count))
     whole = open_whole(tmp_path)
     appended(tmp_path, count)
-    with pytest.raises(Busy, match="try again"):
+    with pytest.raises(Replaced, match="try again"):
         read(whole)
         whole.unchanged()
     assert read(open_whole(tmp_path)) == list(range(count + 1))

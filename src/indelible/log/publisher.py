@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from indelible.errors import Damaged, JournalFailed, JournalFull, NotFound, Unproven
+from indelible.journal.port import Dropped
 from indelible.log.generations import Generation
 from indelible.log.proofs import Proofs
 from indelible.log.shown import Published, Shown
@@ -42,9 +43,10 @@ class Publisher:
         *,
         halted: str = "",
         reading: bool = False,
+        dropped: Sequence[Dropped] = (),
     ) -> None:
         """`now` gives seconds since 1970. `halted`: why nothing may be signed, such as that the directory is a backup; empty if it may.
-        `reading`: only read what is there, and show no checkpoint that does not fit it.
+        `reading`: only read what is there, and show no checkpoint that does not fit it. `dropped`: where entries may be that are missing.
         """
         self.halted = halted
         self.trouble = ""  # why the last tick could not sign what had grown
@@ -58,6 +60,7 @@ class Publisher:
         self._logs = logs
         self._now = now
         self._reading = reading
+        self._dropped = dropped
         self._trees: dict[str, list[Shown]] = {}  # by log, a tree for each generation
         self._failed = False
         self._thread = ThreadPoolExecutor(1, "ledger")  # of its own: questions take the others for seconds
@@ -235,7 +238,7 @@ class Publisher:
             if self._reading or self._has_ended(shown):
                 return checkpoint
             held = f"was signed with {counted(size, 'entry', 'entries')} and the journal holds {generation.tree.size}"
-            raise self._ledger.damaged(f"the log {shown.origin} {held}: what others may have seen is not there")
+            raise self._ledger.damaged(f"the log {shown.origin} {held}: what others may have seen is not there{self._set_aside()}")
         if self._proofs.root(shown.log, generation, size) != checkpoint.root:
             if self._has_ended(shown):  # the tree that was signed is lost; what was signed is still what others have seen
                 shown.is_lost = True
@@ -245,6 +248,9 @@ class Publisher:
 
     def _has_all(self, note: bytes) -> bool:
         return self.is_witnessed is not None and self.is_witnessed(note)
+
+    def _set_aside(self) -> str:
+        return "".join(f", unless it is in {each.kept}, which this start dropped" for each in self._dropped)
 
     def _has_ended(self, shown: Shown) -> bool:
         return shown.generation.number != self._proofs.generations(shown.log)[-1].number
