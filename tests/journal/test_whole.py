@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from journal_disk import frame
 
-from indelible.errors import Replaced, Damaged
+from indelible.errors import Damaged, Replaced
 from indelible.journal.file import open_file_journal
 from indelible.journal.whole import Whole, open_whole
 

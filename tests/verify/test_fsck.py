@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pyarrow as pa
 import pytest
+from journal_disk import killed
 from served import server
 from trails import (
     HARMLESS,
@@ -201,6 +202,7 @@ def sign_as(data: Path, origin: str) -> None:
 
 
 def test_a_tree_that_is_shorter_than_was_signed_is_found(data: Path) -> None:
+    killed(data)
     last = files(data)[-1]
     start, _ = frames_of(last)[-1]
     overwrite(last, start, bytes(last.stat().st_size - start))
@@ -208,6 +210,15 @@ def test_a_tree_that_is_shorter_than_was_signed_is_found(data: Path) -> None:
     assert "stand under the root in line 2 of" in details(report)
     assert works(report) == [["adopt", "--data", str(data), "--checkpoint", "FILE"], ["adopt", "--data", str(data), "--new-generation"]]
     assert "put a backup back" in report.wrong[0].help
+
+
+def test_a_last_frame_that_is_gone_after_a_clean_stop_is_found_without_any_signature(data: Path) -> None:
+    last = files(data)[-1]
+    start, end = frames_of(last)[-1]
+    overwrite(last, start, bytes(end - start))
+    report = fsck(data)
+    assert f"{last}, bytes {start} to {end}: " in details(report)
+    assert "`indelible repair --data" in report.wrong[0].help
 
 
 @pytest.mark.parametrize("harm", [harm for harm in LOSSES if harm is not harm_the_last_below_its_mark], ids=lambda harm: harm.__name__)

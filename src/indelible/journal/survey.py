@@ -108,7 +108,7 @@ class _Walk:
         name = file_name(number)
         standing = self._chain.files.get(number)
         if standing is None:
-            if number > 1 or self._chain.manifest:
+            if number > 1 or self._chain.manifest or self._chain.mark:
                 self.gap(name, 0, 0, "the file is missing")
             return
         self._join(number, standing)

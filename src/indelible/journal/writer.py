@@ -76,10 +76,15 @@ class Writer:
         """Let go of the files, and mark the end where all up to it is known to be durable; without room for the mark there is none."""
         self.spare.close()
         self._files.close(self._fd)
-        end = After(file_name(self._number), self._offset, self._prev) if self._offset else self._after
-        if end and not self._closed and not self._failure:
-            with suppress(OSError):
+        current = file_name(self._number)
+        end = After(current, self._offset, self._prev) if self._offset else self._after
+        if end is None or self._failure:
+            return
+        with suppress(OSError):
+            if not self._closed:
                 write_mark(self._files, self._directory, end)
+            if end.file != current:
+                self._files.unlink(self._directory / current)  # no frame came: the journal is as it was found
 
     def _encode(self, frames: Sequence[Frame]) -> _Group:
         number, safe, offset, checksum = self._number, self._offset, self._offset, self._prev
