@@ -59,8 +59,7 @@ class Publisher:
         self._identity = identity
         self._logs = logs
         self._now = now
-        self._reading = reading
-        self._dropped = dropped
+        self._reading, self._dropped = reading, dropped
         self._trees: dict[str, list[Shown]] = {}  # by log, a tree for each generation
         self._failed = False
         self._thread = ThreadPoolExecutor(1, "ledger")  # of its own: questions take the others for seconds
