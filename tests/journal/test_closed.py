@@ -256,13 +256,18 @@ def test_a_stale_mark_makes_no_alarm_and_claims_nothing(first: list[list[int]], 
     assert found(tmp_path) == [frame(1), frame(2), frame(3)]
 
 
-def test_a_mark_of_another_history_that_is_shorter_is_put_away(tmp_path: Path) -> None:
-    appended(tmp_path / "other", [frame(9)])
-    appended(tmp_path / "data", [frame(1)], [frame(2), frame(3)])
-    shutil.copy(mark(tmp_path / "other"), mark(tmp_path / "data"))
-    assert survey(Files(), tmp_path / "data" / "journal").gaps == []
-    assert open_snapshot(tmp_path / "data").end.position == 1
-    assert found(tmp_path / "data") == [frame(1), frame(2), frame(3)]
+@pytest.mark.parametrize("more", [0, 9])
+def test_a_mark_of_another_history_that_is_shorter_is_put_away(more: int, tmp_path: Path) -> None:
+    """It may name a place where a frame ends here too, or one inside a frame."""
+    placed = appended(tmp_path, [frame(1)], [frame(2), frame(3)])
+    told = json.loads(mark(tmp_path).read_bytes()) | {"length": placed[1].next.offset + more}
+    mark(tmp_path).write_text(json.dumps(told))
+    assert survey(Files(), tmp_path / "journal").gaps == []
+    assert open_snapshot(tmp_path).end.position == 1
+    journal = opened(tmp_path)
+    assert not mark(tmp_path).exists()
+    assert [each.frame for each in journal.reader().frames(journal.first, journal.end.position)] == [frame(1), frame(2), frame(3)]
+    asyncio.run(journal.close())
 
 
 def test_a_trim_keeps_the_file_that_the_mark_names(tmp_path: Path) -> None:
