@@ -21,7 +21,6 @@ from trails import (
     contents,
     files,
     frames_of,
-    harm_the_last_below_its_mark,
     harm_two,
     line,
     mend,

@@ -54,11 +54,8 @@ class Publisher:
         self.on_published: list[Callable[[Published], None]] = []
         self.on_failure: Callable[[JournalFailed], None] = lambda error: None
         self.is_witnessed: Callable[[bytes], bool] | None = None  # whether a note has all cosignatures; None: none are asked for
-        self._proofs = proofs
-        self._ledger = ledger
-        self._identity = identity
-        self._logs = logs
-        self._now = now
+        self._proofs, self._ledger, self._identity = proofs, ledger, identity
+        self._logs, self._now = logs, now
         self._reading, self._dropped = reading, dropped
         self._trees: dict[str, list[Shown]] = {}  # by log, a tree for each generation
         self._failed = False
@@ -227,17 +224,17 @@ class Publisher:
 
     def _compared(self, shown: Shown, note: bytes) -> Checkpoint:
         """What a note says. Raises Damaged if the tree is not the one that was signed; only one that has ended may be shorter."""
-        generation = shown.generation
         try:
             checkpoint = open_checkpoint(note, shown.origin, self._identity.public(shown.origin)).checkpoint
         except Unproven as error:
             raise self._ledger.damaged(f"a checkpoint of {shown.origin} does not hold: {error.detail}") from None
-        size = checkpoint.size
+        generation, size = shown.generation, checkpoint.size
         if size > generation.tree.size:
             if self._reading or self._has_ended(shown):
                 return checkpoint
             held = f"was signed with {counted(size, 'entry', 'entries')} and the journal holds {generation.tree.size}"
-            raise self._ledger.damaged(f"the log {shown.origin} {held}: what others may have seen is not there{self._set_aside()}")
+            kept = "".join(f", unless it is in {each.kept}, which this start dropped" for each in self._dropped)
+            raise self._ledger.damaged(f"the log {shown.origin} {held}: what others may have seen is not there{kept}")
         if self._proofs.root(shown.log, generation, size) != checkpoint.root:
             if self._has_ended(shown):  # the tree that was signed is lost; what was signed is still what others have seen
                 shown.is_lost = True
@@ -247,9 +244,6 @@ class Publisher:
 
     def _has_all(self, note: bytes) -> bool:
         return self.is_witnessed is not None and self.is_witnessed(note)
-
-    def _set_aside(self) -> str:
-        return "".join(f", unless it is in {each.kept}, which this start dropped" for each in self._dropped)
 
     def _has_ended(self, shown: Shown) -> bool:
         return shown.generation.number != self._proofs.generations(shown.log)[-1].number
