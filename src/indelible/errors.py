@@ -18,8 +18,8 @@ IndelibleError
 │   ├── NotAnEvent        422   JSON, but no event: faults say where and what would be right
 │   └── HeadTooLarge      431   the request's line and headers are over a limit
 ├── Busy                  503   try the same bytes again in `retry_after` seconds
+│   └── Replaced          503   the journal that was being read is another one now: start what reads it again
 ├── ReadOnly              503   this server only reads: another one takes the events
-├── Replaced              503   the journal that was being read is another one now: start what reads it again
 ├── JournalFull           507   no space; reading goes on
 ├── JournalFailed     exit 74   a write or sync failed and the outcome is unknown: the process ends
 ├── Damaged           exit 65   the disk does not hold what was written: file, offset, the command that helps
@@ -66,8 +66,6 @@ class IndelibleError(Exception):
 
 
 class Refused(IndelibleError):
-    """What came in cannot be kept or answered; nothing was stored."""
-
     status = 400
     exit_code = 65
     name = "refused"
@@ -182,19 +180,16 @@ class Busy(IndelibleError):
     retry_after: ClassVar[int] = 1
 
 
+class Replaced(Busy):
+    name = "journal-replaced"
+    title = "The journal was replaced while it was read"
+
+
 class ReadOnly(IndelibleError):
     status = 503
     exit_code = 75
     name = "read-only"
     title = "This server only reads"
-    retry_after: ClassVar[int] = 10
-
-
-class Replaced(IndelibleError):
-    status = 503
-    exit_code = 75
-    name = "journal-replaced"
-    title = "The journal was replaced while it was read"
     retry_after: ClassVar[int] = 10
 
 
@@ -228,8 +223,6 @@ class Unproven(IndelibleError):
 
 
 class Malformed(Unproven):
-    """Not even bytes of the format: what could not be read cannot prove anything."""
-
     name = "malformed"
     title = "The bytes are not what they should be"
 

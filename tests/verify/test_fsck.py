@@ -157,6 +157,7 @@ def test_what_the_start_refuses_for_its_signatures_repair_names_too(data: Path, 
     """The journal is whole: no frame is damaged, and the last one that was signed is gone, or what was signed is."""
 
     def shortened() -> None:
+        killed(data)
         last = files(data)[-1]
         start, _ = frames_of(last)[-1]
         overwrite(last, start, bytes(last.stat().st_size - start))
