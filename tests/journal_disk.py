@@ -26,6 +26,11 @@ def frame(seed: int, count: int = 1, size: int = 40) -> Frame:
     )
 
 
+def killed(data: Path) -> None:
+    """Make of a directory that was closed one as a process leaves it that is killed after its last sync: nothing says that it ended."""
+    (data / "journal" / "closed").unlink(missing_ok=True)
+
+
 class Watched(Files):
     """Calls `before(operation, path)` ahead of each operation that changes the disk; what it raises, the operation raises."""
 
@@ -74,15 +79,27 @@ class Watched(Files):
                 self.before("unlink", path)
             super().unlink(path)
 
+    def mkdir(self, path: Path) -> None:
+        with self.lock:
+            self.before("mkdir", path)
+            super().mkdir(path)
+
+    def rmdir(self, path: Path) -> None:
+        with self.lock:
+            self.before("rmdir", path)
+            super().rmdir(path)
+
 
 class PowerCut(Watched):
-    """Remembers what was synced: contents by file, and the names in the journal's directory."""
+    """Remembers what was synced: contents by file, the names in the journal's directory, and those below damaged/ beside it."""
 
     def __init__(self, directory: Path, before: Callable[[str, Path], None] = lambda operation, path: None) -> None:
         super().__init__(before)
         self.directory = directory
         self.contents: dict[int, bytes] = {}  # by inode; a file that was there at the start is durable
         self.names_held: dict[str, int] = {}
+        self.aside = directory.parent / "damaged"
+        self.aside_held: dict[str, int] = self._aside()  # by the path below the directory's parent; folders among them
         self.unlinked: list[int] = []  # descriptors that keep inode numbers from being used again
         for path in sorted(directory.glob("*")):
             self.contents[path.stat().st_ino] = path.read_bytes()
@@ -99,12 +116,12 @@ class PowerCut(Watched):
 
     def fdatasync(self, fd: int) -> None:
         with self.lock:
-            super().fdatasync(fd)
+            self.before("fdatasync", self.paths[fd])
             self._remember(fd)
 
     def fsync(self, fd: int) -> None:
         with self.lock:
-            super().fsync(fd)
+            self.before("fsync", self.paths[fd])
             self._remember(fd)
 
     def _remember(self, fd: int) -> None:
@@ -112,6 +129,14 @@ class PowerCut(Watched):
             self.contents[os.fstat(fd).st_ino] = _content(fd)
         elif self.paths[fd] == self.directory:
             self.names_held = {path.name: path.stat().st_ino for path in self.directory.iterdir()}
+        else:
+            synced = self.paths[fd].relative_to(self.directory.parent)
+            kept = {name: inode for name, inode in self.aside_held.items() if Path(name).parent != synced}
+            self.aside_held = kept | {name: inode for name, inode in self._aside().items() if Path(name).parent == synced}
+
+    def _aside(self) -> dict[str, int]:
+        found = [self.aside, *self.aside.rglob("*")] if self.aside.exists() else []
+        return {path.relative_to(self.directory.parent).as_posix(): path.stat().st_ino for path in found}
 
     def cut(self, data: Path, luck: random.Random | None) -> None:
         """Put into `data` what the disk holds after the power went: what was synced, and of the rest what `luck` keeps (None: nothing)."""
@@ -124,6 +149,19 @@ class PowerCut(Watched):
                 if inode is not None:
                     held = self.contents.get(inode, b"")
                     (data / self.directory.name / name).write_bytes(mixed(held, bytes_now.get(inode, held), luck) if luck else held)
+            self._cut_aside(data, luck)
+
+    def _cut_aside(self, data: Path, luck: random.Random | None) -> None:
+        now = self._aside()
+        for name in sorted({*now, *self.aside_held}):  # a folder comes before what is in it
+            inode = (now if luck and luck.random() < 0.5 else self.aside_held).get(name)
+            if inode is None or not (data / name).parent.exists():
+                continue
+            if (self.directory.parent / name).is_dir():
+                (data / name).mkdir()
+            else:
+                held, bytes_now = self.contents.get(inode, b""), (self.directory.parent / name).read_bytes()
+                (data / name).write_bytes(mixed(held, bytes_now, luck) if luck else held)
 
     def release(self) -> None:
         for fd in self.unlinked:

@@ -107,7 +107,7 @@ async def serving(
         recorder = Recorder(journal)
         signing = open_signing(Files(), data, "trail.example", int(time()), journal.end.position)
         proofs = Proofs(recorder, journal.reader())
-        publisher = Publisher(proofs, signing.ledger, signing.identity, logs, time, halted=signing.halted)
+        publisher = Publisher(proofs, signing.ledger, signing.identity, logs, time, halted=signing.halted, dropped=journal.dropped)
         stack.callback(publisher.close)
         store = Tail(data / "tail", journal.reader(), journal.first, recorder)
         stack.push_async_callback(store.close)

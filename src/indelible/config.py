@@ -149,9 +149,9 @@ def compose(settings: Settings, progress: Progress) -> Service:
         store = Tail(cache, journal.reader(), journal.first, recorder := Recorder(journal), settings.tail_memory)
     except OSError as error:
         raise unusable(settings, error) from error
-    proofs = Proofs(recorder, journal.reader())
-    halted, reading = signing.halted, settings.read_only
-    publisher = Publisher(proofs, signing.ledger, signing.identity, settings.logs, time, halted=halted, reading=reading)
+    proofs, dropped = Proofs(recorder, journal.reader()), journal.dropped
+    identity, halted, reading = signing.identity, signing.halted, settings.read_only
+    publisher = Publisher(proofs, signing.ledger, identity, settings.logs, time, halted=halted, reading=reading, dropped=dropped)
     return Service(
         journal,
         recorder,

@@ -18,6 +18,7 @@ IndelibleError
 │   ├── NotAnEvent        422   JSON, but no event: faults say where and what would be right
 │   └── HeadTooLarge      431   the request's line and headers are over a limit
 ├── Busy                  503   try the same bytes again in `retry_after` seconds
+│   └── Replaced          503   the journal that was being read is another one now: start what reads it again
 ├── ReadOnly              503   this server only reads: another one takes the events
 ├── JournalFull           507   no space; reading goes on
 ├── JournalFailed     exit 74   a write or sync failed and the outcome is unknown: the process ends
@@ -65,8 +66,6 @@ class IndelibleError(Exception):
 
 
 class Refused(IndelibleError):
-    """What came in cannot be kept or answered; nothing was stored."""
-
     status = 400
     exit_code = 65
     name = "refused"
@@ -181,6 +180,11 @@ class Busy(IndelibleError):
     retry_after: ClassVar[int] = 1
 
 
+class Replaced(Busy):
+    name = "journal-replaced"
+    title = "The journal was replaced while it was read"
+
+
 class ReadOnly(IndelibleError):
     status = 503
     exit_code = 75
@@ -219,8 +223,6 @@ class Unproven(IndelibleError):
 
 
 class Malformed(Unproven):
-    """Not even bytes of the format: what could not be read cannot prove anything."""
-
     name = "malformed"
     title = "The bytes are not what they should be"
 

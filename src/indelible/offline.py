@@ -227,7 +227,7 @@ def _locked(settings: Settings, *, make: bool = False) -> Iterator[None]:
 
     try:
         if make:
-            settings.data.mkdir(parents=True, exist_ok=True)
+            settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         else:
             check_there(settings.data)
         check_layout(settings.data)

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from journal_disk import frame
+from journal_disk import frame, killed
 
 from indelible.errors import Damaged, Misconfigured
 from indelible.journal.file import FileJournal, open_file_journal
@@ -66,12 +66,14 @@ def refused(data: Path, name: str, offset: int | None = None) -> str:
 @pytest.mark.parametrize("lost", [1, 60, 300])
 def test_a_torn_last_frame_is_dropped_and_those_before_it_stay(tmp_path: Path, lost: int) -> None:
     placed = appended(tmp_path, [frame(1)], [frame(2)], [frame(3)])
+    killed(tmp_path)
     overwrite(file(tmp_path, 1), placed[2].next.offset - lost, bytes(lost))
     assert found(tmp_path) == [frame(1), frame(2)]
 
 
 def test_all_from_the_first_bad_frame_on_is_dropped_where_nothing_was_known_to_be_durable(tmp_path: Path) -> None:
     placed = appended(tmp_path, [frame(1)], [frame(2), frame(3), frame(4)])
+    killed(tmp_path)
     overwrite(file(tmp_path, 1), placed[1].text, b"X")
     assert found(tmp_path) == [frame(1)]
 
@@ -79,6 +81,7 @@ def test_all_from_the_first_bad_frame_on_is_dropped_where_nothing_was_known_to_b
 def test_stale_frames_behind_a_torn_tail_do_not_come_alive(tmp_path: Path) -> None:
     """The same bytes are sent again after the cut: even then the frame that once stood behind them is not theirs."""
     placed = appended(tmp_path, [frame(1)], [frame(2), frame(3)])
+    killed(tmp_path)
     overwrite(file(tmp_path, 1), placed[1].place.offset, bytes(40))
     appended(tmp_path, [frame(2)])
     assert found(tmp_path) == [frame(1), frame(2)]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from journal_disk import Watched, frame
+from journal_disk import Watched, frame, killed
 
 from indelible.errors import Damaged, JournalFailed, JournalFull
 from indelible.journal.file import open_file_journal
@@ -172,14 +172,16 @@ def test_a_frame_larger_than_a_file_extends_it(tmp_path: Path) -> None:
 
 
 def test_the_files_are_their_owners_alone_and_a_closed_one_gives_its_padding_back(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+
     async def go() -> None:
-        journal = open_file_journal(tmp_path, file_size=SIZE)
+        journal = open_file_journal(data, file_size=SIZE)
         placed = [await journal.append(frame(seed, size=300)) for seed in range(5)]
         last = [each for each in placed if each.place.unit == 1][-1]
-        assert (tmp_path / "journal" / "00000001.journal").stat().st_size == last.next.offset
-        assert (tmp_path / "journal" / f"{placed[-1].place.unit:08d}.journal").stat().st_size == SIZE
-        assert (tmp_path / "journal").stat().st_mode & 0o777 == 0o700
-        assert {path.stat().st_mode & 0o777 for path in (tmp_path / "journal").iterdir()} == {0o600}
+        assert (data / "journal" / "00000001.journal").stat().st_size == last.next.offset
+        assert (data / "journal" / f"{placed[-1].place.unit:08d}.journal").stat().st_size == SIZE
+        assert (data.stat().st_mode | (data / "journal").stat().st_mode) & 0o777 == 0o700
+        assert {path.stat().st_mode & 0o777 for path in (data / "journal").iterdir()} == {0o600}
         await journal.close()
 
     run(go)
@@ -194,6 +196,7 @@ def test_a_start_that_could_not_free_the_padding_does_not_show_a_frame_twice(tmp
             await journal.append(frame(seed))
         _, stale = await asyncio.gather(journal.append(frame(2)), journal.append(frame(3)))
         await journal.close()
+        killed(tmp_path)
         fault = Fault("truncate", errno.EIO)
         fault.on = True
         journal = open_file_journal(tmp_path, file_size=SIZE, files=Watched(fault))

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from journal_disk import Watched, frame
+from journal_disk import Watched, frame, killed
 
 from indelible.errors import JournalFull
 from indelible.journal.file import FileJournal, open_file_journal
@@ -167,6 +167,7 @@ def test_a_start_on_a_full_disk_shows_all_refuses_and_resumes_by_itself(tmp_path
         kept = await filled(journal)
         await journal.close()
         for _ in range(3):
+            killed(tmp_path)
             disk.capacity -= disk.left - left
             journal = opened(tmp_path, disk, 2 * SIZE)
             assert held(journal) == kept

@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from journal_disk import frame
+from journal_disk import frame, killed
 
-from indelible.errors import Busy, Damaged
+from indelible.errors import Damaged, Replaced
 from indelible.journal.file import open_file_journal
 from indelible.journal.whole import Whole, open_whole
 
@@ -35,12 +35,22 @@ def read(whole: Whole) -> list[int]:
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_service_that_was_started_meanwhile_is_no_damage(tmp_path: Path, count: int) -> None:
     appended(tmp_path, *range(count))
+    killed(tmp_path)
     whole = open_whole(tmp_path)
     appended(tmp_path, count)
-    with pytest.raises(Busy, match="try again"):
+    with pytest.raises(Replaced, match="try again"):
         read(whole)
         whole.unchanged()
     assert read(open_whole(tmp_path)) == list(range(count + 1))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_service_that_was_started_meanwhile_after_a_clean_end_changes_nothing(tmp_path: Path, count: int) -> None:
+    appended(tmp_path, *range(count))
+    whole = open_whole(tmp_path)
+    appended(tmp_path, count)
+    assert read(whole) == list(range(count))
+    whole.unchanged()
 
 
 def test_a_service_that_goes_on_meanwhile_changes_nothing(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from base64 import b64decode
 from pathlib import Path
 
 import pytest
+from journal_disk import killed
 from trails import HARMLESS, LOSSES, SIZE, Harm, Quick, contents, files, harm_two, line, lines_in, mend, overwrite, root, started, trail
 from trails import frames_of as spans
 
@@ -104,8 +105,9 @@ def test_a_trail_that_is_whole_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_torn_tail_is_no_damage_and_is_dropped_with_what_stands_behind_it_as_a_start_drops_it(tmp_path: Path) -> None:
-    """The last two frames came in one group: nothing says that they were durable."""
+    """The last two frames came in one group: without the end mark nothing says that they were durable."""
     trail(tmp_path)
+    killed(tmp_path)
     path = files(tmp_path)[-1]
     (start, end), (_, last) = spans(path)[-2:]
     torn = lines_in(path, start, last)
@@ -119,6 +121,7 @@ def test_a_torn_tail_is_no_damage_and_is_dropped_with_what_stands_behind_it_as_a
 
 def test_what_a_rotation_left_behind_that_was_cut_short_changes_nothing_of_that(tmp_path: Path) -> None:
     trail(tmp_path)
+    killed(tmp_path)
     path = files(tmp_path)[-1]
     start, last = spans(path)[-2][0], spans(path)[-1][1]
     overwrite(path, start, bytes(last - start - 20))

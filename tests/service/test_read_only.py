@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from journal_disk import killed
 from served import Server, server
 from trails import HARMLESS, LOSSES, Harm, files, forged_trail, frames_of, mend, overwrite, trail
 from whole_service import Web, assert_problem
 
 from indelible import config
-from indelible.errors import Busy, Misconfigured, NotFound, ReadOnly
+from indelible.errors import Misconfigured, NotFound, ReadOnly, Replaced
 from indelible.formats import split
 from indelible.journal.file import open_file_journal
 from indelible.log.prepare import Terms, prepare
@@ -131,6 +132,22 @@ def test_where_nothing_lies_beyond_it_says_so_until_a_writer_goes_on(tmp_path: P
     with_reader(tmp_path, work)
 
 
+def test_after_a_clean_stop_it_shows_the_last_request_too(tmp_path: Path) -> None:
+    receipts = trail(tmp_path)
+
+    async def all_of_it(web: Web) -> None:
+        for log in LOGS:
+            assert await bodies(web, log) == [each.line for each in receipts if each.log == log]
+        assert (await web.get("/v1/count")).json["complete"] is True
+
+    async def not_the_last(web: Web) -> None:
+        assert (await web.get("/v1/count")).json["complete"] is False
+
+    with_reader(tmp_path, all_of_it)
+    killed(tmp_path)
+    with_reader(tmp_path, not_the_last)
+
+
 def test_it_takes_no_event_and_says_which_kind_of_server_does(tmp_path: Path) -> None:
     trail(tmp_path)
 
@@ -154,7 +171,10 @@ def test_after_a_repair_under_it_it_gives_no_answer_any_more(tmp_path: Path) -> 
         assert (await web.get("/v1/events")).status == 200
         mend(tmp_path)
         for path in ("/v1/events", "/v1/count", "/v1/logs"):
-            assert_problem(await web.get(path), Busy, "start it again")
+            assert_problem(await web.get(path), Replaced, "start it again")
+        assert_problem(await web.get("/readyz"), Replaced, "journal: ")
+        status = (await web.get("/v1/status")).json
+        assert status["complete"] is False and "start it again" in status["damage"] and "start it again" in status["ready"]["read"]
 
     with_reader(tmp_path, work)
 

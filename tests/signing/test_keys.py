@@ -71,6 +71,7 @@ def test_keys_are_made_shown_and_rotated_by_the_command_and_no_secret_is_printed
     assert "has no keys yet" in keys(data, "show").output
     assert not data.exists()
     first = keys(data, "make", "--origin", ORIGIN, "--logs", "a,b")
+    assert data.stat().st_mode & 0o777 == 0o700
     assert first.exit_code == 0
     assert keys(data, "make", "--logs", "a,b").output == first.output
     origin, *lines = first.output.splitlines()

@@ -23,6 +23,9 @@ from forging import (
 from msgspec import structs
 from trails import files, frames_of, overwrite
 
+from indelible.journal.files import Files
+from indelible.journal.frame import encode
+from indelible.journal.scan import Tape
 from indelible.tree.keys import SigningKey
 
 
@@ -67,6 +70,42 @@ def _swapped(data: Path) -> None:
 
 def _copied_over(data: Path) -> None:
     files(data)[1].write_bytes(files(data)[2].read_bytes())
+
+
+def _last_zeroed(data: Path) -> None:
+    path = files(data)[-1]
+    start, end = frames_of(path)[-1]
+    overwrite(path, start, bytes(end - start))
+
+
+def _last_replaced(data: Path) -> None:
+    """Another event in the last frame, whose own checksum fits again."""
+    path = files(data)[-1]
+    start, _ = frames_of(path)[-1]
+    with Tape(Files(), path) as tape:
+        found = tape.frame(start)
+    frame = structs.replace(found.frame, text=found.frame.text.replace(b"k-2", b"k-3"))
+    line, _ = encode(frame, found.prev, found.safe)
+    overwrite(path, start, line + frame.text)
+
+
+def _marked(content: bytes) -> Act:
+    def act(data: Path) -> None:
+        _mark(data).write_bytes(content)
+
+    return act
+
+
+def _unmarked_and_torn(data: Path) -> None:
+    """As if the last two requests had never been acknowledged."""
+    _last_zeroed(data)
+    path = files(data)[-1]
+    overwrite(path, frames_of(path)[-1][1] - 9, b"?")
+    _mark(data).unlink()
+
+
+def _mark(data: Path) -> Path:
+    return data / "journal" / "closed"
 
 
 def _begun_later(data: Path) -> None:
@@ -230,15 +269,21 @@ DISK = [
     Tampering("frame", "doubled", frame_doubled, "the frame names another one before it"),
     Tampering("frame", "dropped", frame_dropped, "the frame names another one before it"),
     Tampering("frame", "dropped, all made anew", remade(_without_one), "the journal holds"),
+    Tampering("last frame", "a bit flipped after a clean stop", flipped(b"k-2", -1, -1), "when it was closed"),
+    Tampering("last frame", "zeroed after a clean stop", _last_zeroed, "when it was closed"),
+    Tampering("last frame", "changed after a clean stop, its checksum made anew", _last_replaced, "it does not end as closed says"),
     Tampering("journal file", "a page zeroed", _zeroed, "does not hold"),
     Tampering("journal file", "cut inside a frame", _cut, "says that it holds"),
     Tampering("journal file", "cut between two frames", _cut_between_frames, "the file ends inside the frame"),
     Tampering("journal file", "emptied", _emptied, "first frame does not hold"),
     Tampering("journal file", "the first removed", _removed(0), "00000001.journal"),
     Tampering("journal file", "one in the middle removed", _removed(2), "the file is missing"),
+    Tampering("journal file", "the last removed after a clean stop", _removed(-1), "the file is missing"),
     Tampering("journal file", "two swapped", _swapped, "first frame does not hold"),
     Tampering("journal file", "one copied over another", _copied_over, "first frame does not hold"),
     Tampering("journal file", "the newest frames gone, all made anew", _rolled_back, "the journal holds"),
+    Tampering("end mark", "cut", _marked(b'{"file":"0000'), "not the JSON that was written"),
+    Tampering("end mark", "removed, and the last two frames torn", _unmarked_and_torn, "which this start dropped"),
     Tampering("journal.json", "removed", _journal(None), "it is missing, though"),
     Tampering("journal.json", "cut", _journal(b'{"form'), "not the JSON that was written"),
     Tampering("journal.json", "`first` raised: older files look trimmed", _begun_later, "the journal holds"),

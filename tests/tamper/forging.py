@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import structs
 from trails import files, frames_of, overwrite
 
@@ -71,7 +72,10 @@ def checksum_made_anew(data: Path) -> None:
 
 
 def remade(forge: Forge, leaves: bool = True) -> Act:
-    """All frames written again after `forge`, with checksums, `prev`, `safe`, `position` and `after` that fit; with `leaves` those too."""
+    """All frames written again after `forge`, with checksums, `prev`, `safe`, `position`, `after` and an end mark that fit.
+
+    With `leaves` those too.
+    """
 
     def act(data: Path) -> None:
         paths = files(data)
@@ -80,7 +84,8 @@ def remade(forge: Forge, leaves: bool = True) -> Act:
             with Tape(Files(), path) as tape:
                 held.append([tape.frame(start).frame for start, _ in frames_of(path)])
         forge(held)
-        position, after = 0, None
+        position = 0
+        after: After | None = None
         for path, frames in zip(paths, held, strict=True):
             text, prev = b"", seed(path.name)
             for frame in map(with_leaves, frames) if leaves else frames:
@@ -88,7 +93,9 @@ def remade(forge: Forge, leaves: bool = True) -> Act:
                 text += line + frame.text
                 position += frame.count
             path.write_bytes(text)
-            after = After(path.name, len(text), prev)
+            after = After(path.name, len(text), prev) if text else after
+        assert after
+        (data / "journal" / "closed").write_bytes(msgspec.json.encode(after))
 
     return act
 

@@ -57,6 +57,19 @@ STARTING = (
     Point("fsync", "renewed", 1, 1),
     Point("rename", "renewed", 1, 1),
 )
+DROPPING = (  # at a start that finds half a write
+    Point("create", "aside", 1, 2),
+    Point("pwrite", "aside", 1, 2),
+    Point("fsync", "aside", 1, 2),
+)
+TORN = Point("pwrite", "file", 1, 20)
+STOPPING = (  # of a process that is told to end
+    Point("create", "mark", 1, 1),
+    Point("pwrite", "mark", 1, 1),
+    Point("fsync", "mark", 1, 1),
+    Point("rename", "mark", 1, 1),
+)
+REOPENING = (Point("unlink", "mark", 1, 1),)  # at the first request after a clean stop
 RUNNING = (
     Point("pwrite", "file", 1, 60),
     Point("fdatasync", "file", 1, 60),
@@ -127,13 +140,28 @@ class Trail:
         if not met:
             self.server.process.kill()
         status, said = self.server.reap()
-        told = [line for line in said.splitlines() if '"level":"info"' not in line]
+        told = [line for line in said.splitlines() if '"level":"info"' not in line and '"event":"dropped"' not in line]
         if rule is None or rule.what == "KILL" or not met:
             assert (status, told) == (SIGKILLED, []), f"it ended with {status}: {said}"
         else:
             assert (status, len(told)) == (FAILED, 2) and '"event":"stop"' in told[0], f"it ended with {status}: {said}"
             assert told[1].startswith("indelible: ") and rule.reason in told[1]
         return met
+
+    def stopped(self, random: Random, rule: Rule | None = None) -> bool:
+        """Start, look, send some, and be told to end. Whether it was killed by `rule` on the way; if not, it says nothing is wrong."""
+        self.lives += 1
+        self.server.variables |= unreliable.variables(*([rule] if rule else []))
+        self.server.start()
+        self.look(pages=False)
+        sender = Sender(self.server, self.ledger, requests(random, f"{random.randrange(1 << 30):x}", 6000), 5)
+        sender.run()
+        if sender.failure:
+            raise sender.failure
+        status, said = self.server.stop()
+        assert status in ((0, SIGKILLED) if rule else (0,)) and "Traceback" not in said, said
+        assert sender.cut_off <= (status == SIGKILLED)
+        return status == SIGKILLED
 
     def _load(self, random: Random, most: int) -> bool:
         """Look at everything, then send from all sides until the process is gone (True), or one sender has sent `most`."""

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from kills import FRESH, RUNNING, STARTING, Trail, moments
+from kills import DROPPING, FRESH, REOPENING, RUNNING, STARTING, STOPPING, Trail, moments
 from seeds import SEED
 from small_disk import fill
 from test_disk_faults import FATAL
@@ -31,7 +31,7 @@ TRAIL = 12  # rounds on one data directory
 def rules(random: Random) -> Iterator[Rule | None]:
     """Every point and every fatal failure in turn, in a new order each time round; every fifth time a random moment."""
     while True:
-        points = [point.rule(when, random) for point, when in moments(RUNNING + STARTING)]
+        points = [point.rule(when, random) for point, when in moments(RUNNING + STARTING + DROPPING)]
         failures = [Rule(what, *place, nth=random.randrange(2, 20) if place[1] == "file" else 1) for *place, what in FATAL]
         for number, rule in enumerate(random.sample(points + failures, len(points + failures))):
             yield rule
@@ -43,6 +43,7 @@ def main() -> None:
     random, begun = Random(f"{SEED} rounds"), time.monotonic()
     say(f"SEED={SEED} ROUNDS={ROUNDS}, at most {MINUTES:g} minutes")
     fresh, others = itertools.cycle(random.sample(moments(FRESH), len(moments(FRESH)))), rules(random)
+    stops = itertools.cycle(random.sample(moments(STOPPING + REOPENING), len(moments(STOPPING + REOPENING))))
     done, met = 0, Counter[bool]()
     while done < ROUNDS and time.monotonic() - begun < 60 * MINUTES:
         directory = Path(tempfile.mkdtemp(prefix="torture-"))
@@ -56,6 +57,9 @@ def main() -> None:
                 met[reached] += rule is not None
                 about = f"{rule}{'' if reached else ' (not met)'}" if rule else "KILL at a random moment"
                 say(f"round {done:4}  {time.monotonic() - begun:6.1f} s  {len(trail.ledger.receipts):7,} receipts hold  {about}")
+            trail.stopped(random)
+            point, when = next(stops)
+            assert trail.stopped(random, point.rule(when, random)), f"{when} {point}"
             trail.end()
         shutil.rmtree(directory)
         beside(done, begun)

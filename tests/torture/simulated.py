@@ -11,10 +11,14 @@ from typing import NamedTuple
 from journal_disk import Watched
 
 SECTOR = 512
+FOLDER = 0  # the number of a name that is a folder's
 
 
 class Moment(NamedTuple):
-    """What page cache and disk hold. A file is a number; its contents, and the files of a name, are listed from the synced one to now."""
+    """What page cache and disk hold. A file is a number; its contents, and the files of a name, are listed from the synced one to now.
+
+    A name is a path below the data directory.
+    """
 
     contents: dict[int, list[bytes]]
     names: dict[str, list[int | None]]
@@ -50,13 +54,13 @@ def _kept(versions: list[bytes], mood: str, luck: Random) -> bytes:
 
 
 class Disk(Watched):
-    """Files in DATA/journal, made of a `Moment`. `before` and `after` are called around each operation that changes the disk."""
+    """DATA/journal and DATA/damaged, made of a `Moment`. `before` and `after` are called around each operation that changes the disk."""
 
     def __init__(self, data: Path, moment: Moment | None = None) -> None:
         super().__init__()
         self.after: Callable[[str, Path], None] = lambda operation, path: None
         self.short: int | None = None  # of the next write no more is done
-        self.directory = data / "journal"
+        self.data, self.directory = data, data / "journal"
         self.directory.mkdir(parents=True, exist_ok=True)
         self._contents: dict[int, list[bytes]] = {}
         self._names: dict[str, list[int | None]] = {}
@@ -128,16 +132,33 @@ class Disk(Watched):
                 self._named(path, None)
                 self.after("unlink", path)
 
+    def mkdir(self, path: Path) -> None:
+        with self.lock:
+            super().mkdir(path)
+            self._named(path, FOLDER)
+            self.after("mkdir", path)
+
+    def rmdir(self, path: Path) -> None:
+        with self.lock:
+            super().rmdir(path)
+            self._named(path, None)
+            self.after("rmdir", path)
+
     def _restore(self, moment: Moment) -> None:
         numbers: dict[int, int] = {number: -1 - number for number in moment.contents}  # of files without a name
-        for name, versions in moment.names.items():
-            if (now := versions[-1]) is not None:
-                (self.directory / name).write_bytes(moment.contents[now][-1])
-                numbers[now] = self._adopt(self.directory / name, moment.contents[now])
+        for name, versions in sorted(moment.names.items()):  # a folder comes before what is in it
+            now, path = versions[-1], self.data / name
+            if now is None or not path.parent.exists():
+                continue
+            if now == FOLDER:
+                path.mkdir()
+            else:
+                path.write_bytes(moment.contents[now][-1])
+                numbers[now] = self._adopt(path, moment.contents[now])
         for number, own in numbers.items():
             self._contents.setdefault(own, list(moment.contents[number]))
         for name, versions in moment.names.items():
-            self._names[name] = [None if version is None else numbers[version] for version in versions]
+            self._names[name] = [numbers[version] if version else version for version in versions]
 
     def _adopt(self, path: Path, versions: list[bytes]) -> int:
         self._held.append(os.open(path, os.O_RDONLY))
@@ -146,13 +167,16 @@ class Disk(Watched):
         return number
 
     def _named(self, path: Path, number: int | None) -> None:
-        self._names.setdefault(path.name, [None]).append(number)
+        self._names.setdefault(path.relative_to(self.data).as_posix(), [None]).append(number)
 
     def _changed(self, fd: int) -> None:
         self._contents[os.fstat(fd).st_ino].append(Path(f"/proc/self/fd/{fd}").read_bytes())
 
     def _synced(self, fd: int) -> None:
-        if self.paths[fd] == self.directory:
-            self._names = {name: versions[-1:] for name, versions in self._names.items() if versions[-1] is not None}
+        if (synced := self.paths[fd]).is_dir():
+            for name in [name for name in self._names if (self.data / name).parent == synced]:
+                self._names[name] = self._names[name][-1:]
+                if self._names[name] == [None]:
+                    del self._names[name]
         elif (number := os.fstat(fd).st_ino) in self._contents:
             self._contents[number] = self._contents[number][-1:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kills import FRESH, RUNNING, STARTING, Trail, moments
+from kills import DROPPING, FRESH, REOPENING, RUNNING, STARTING, STOPPING, TORN, Trail, moments
 from seeds import drawn
 
 
@@ -18,6 +18,15 @@ def test_every_receipt_holds_after_each_of_several_kills(tmp_path: Path) -> None
                 reached = trail.life(random, rule)
                 print(trail.lives, rule, reached)
                 met += reached
+        for point, when in random.sample(moments(DROPPING), 2):
+            assert trail.life(random, TORN.rule("half", random))
+            rule = point.rule(when, random)
+            assert trail.life(random, rule), rule
+        for point, when in random.sample(moments(STOPPING), 2) + random.sample(moments(REOPENING), 1):
+            if point in REOPENING:
+                assert not trail.stopped(random)
+            rule = point.rule(when, random)
+            assert trail.stopped(random, rule), rule
         for _ in range(2):
             trail.life(random, None)
         trail.end()

@@ -67,8 +67,12 @@ def variables(*rules: Rule) -> dict[str, str]:
 
 
 def kind_of(path: Path) -> str:
-    """file, spare, renewed (by a start), manifest, reserve, lock or directory."""
+    """file, spare, renewed (by a start), manifest, mark (of the end), reserve, lock, aside (what is in damaged/) or directory."""
     name = path.name
+    if "damaged" in path.parts and path.suffix:
+        return "aside"
+    if name in ("closed", "closed.new"):
+        return "mark"
     if name.startswith("journal.json"):
         return "manifest"
     fixed = {"spare.new": "spare", "reserve": "reserve", "lock": "lock"}.get(name)

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pyarrow as pa
 import pytest
+from journal_disk import killed
 from served import server
 from trails import (
     HARMLESS,
@@ -20,7 +21,6 @@ from trails import (
     contents,
     files,
     frames_of,
-    harm_the_last_below_its_mark,
     harm_two,
     line,
     mend,
@@ -157,6 +157,7 @@ def test_what_the_start_refuses_for_its_signatures_repair_names_too(data: Path, 
     """The journal is whole: no frame is damaged, and the last one that was signed is gone, or what was signed is."""
 
     def shortened() -> None:
+        killed(data)
         last = files(data)[-1]
         start, _ = frames_of(last)[-1]
         overwrite(last, start, bytes(last.stat().st_size - start))
@@ -201,6 +202,7 @@ def sign_as(data: Path, origin: str) -> None:
 
 
 def test_a_tree_that_is_shorter_than_was_signed_is_found(data: Path) -> None:
+    killed(data)
     last = files(data)[-1]
     start, _ = frames_of(last)[-1]
     overwrite(last, start, bytes(last.stat().st_size - start))
@@ -210,7 +212,16 @@ def test_a_tree_that_is_shorter_than_was_signed_is_found(data: Path) -> None:
     assert "put a backup back" in report.wrong[0].help
 
 
-@pytest.mark.parametrize("harm", [harm for harm in LOSSES if harm is not harm_the_last_below_its_mark], ids=lambda harm: harm.__name__)
+def test_a_last_frame_that_is_gone_after_a_clean_stop_is_found_without_any_signature(data: Path) -> None:
+    last = files(data)[-1]
+    start, end = frames_of(last)[-1]
+    overwrite(last, start, bytes(end - start))
+    report = fsck(data)
+    assert f"{last}, bytes {start} to {end}: " in details(report)
+    assert "`indelible repair --data" in report.wrong[0].help
+
+
+@pytest.mark.parametrize("harm", LOSSES, ids=lambda harm: harm.__name__)
 def test_what_a_repair_has_declared_lost_is_told_and_is_nothing_wrong(harm: Harm, data: Path) -> None:
     """Even if nothing is left of the tree that was signed, nor of its log."""
     harm(data)
@@ -222,8 +233,11 @@ def test_what_a_repair_has_declared_lost_is_told_and_is_nothing_wrong(harm: Harm
 
 def test_what_was_signed_and_no_repair_knows_of_stays_wrong(data: Path) -> None:
     """No mark of the journal says that these frames were durable; that their tree was signed does."""
-    harm_the_last_below_its_mark(data)
-    mend(data)
+    killed(data)
+    last = files(data)[-1]
+    start, _ = frames_of(last)[-1]
+    overwrite(last, start + 40, b"????")
+    assert mend(data).gaps == []
     assert "stand under the root" in details(fsck(data))
 
 

@@ -8,14 +8,16 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
+from journal_disk import killed
 from msgspec import structs
 from trails import LOSSES, Harm, Quick, contents, files, frames_of, line, mend, overwrite, trail
 from verify_support import Verify, life, sign
 
 from indelible.formats.lines import Lines
 from indelible.journal.directory import take_lock
-from indelible.journal.frame import encode, opening, seed
+from indelible.journal.frame import After, encode, opening, seed
 from indelible.journal.port import Frame
 from indelible.journal.scan import Tape
 from indelible.log.prepare import Terms, framed, prepare, replayed
@@ -106,6 +108,7 @@ def rewritten(data: Path, change: Callable[[list[bytes]], list[bytes]], frame_nu
         head, prev = encode(frame, prev, 0, "" if parts else opening(0, None))
         parts += [head, frame.text]
     files(data)[0].write_bytes(b"".join(parts))
+    (data / "journal" / "closed").write_bytes(msgspec.json.encode(After("00000001.journal", len(b"".join(parts)), prev)))
 
 
 FORGED: dict[str, tuple[Callable[[list[bytes]], list[bytes]], int]] = {
@@ -276,12 +279,22 @@ def test_a_torn_last_line_was_never_shown(data: Path, verify: Verify) -> None:
 
 def test_frames_that_were_never_known_to_be_durable_may_be_torn(data: Path, verify: Verify) -> None:
     append(data, [line(1000), line(1001)])
+    killed(data)
     last = files(data)[-1]
     start, end = frames_of(last)[-1]
     overwrite(last, end - 5, b"?")
     assert verify(str(data)) == 3
     assert "1 entry came after its newest checkpoint" in verify.said
     assert start
+
+
+def test_after_a_clean_stop_no_frame_may_be_torn(data: Path, verify: Verify) -> None:
+    append(data, [line(1000), line(1001)])
+    last = files(data)[-1]
+    start, end = frames_of(last)[-1]
+    overwrite(last, end - 5, b"?")
+    assert verify(str(data)) == 65
+    assert f"{last} is damaged at byte {start}: " in verify.said and f"it held {end} bytes when it was closed" in verify.said
 
 
 def test_a_log_that_is_gone_with_all_its_checkpoints_is_missed(data: Path, verify: Verify) -> None:

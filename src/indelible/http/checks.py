@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from indelible.errors import Busy, IndelibleError, JournalFailed, JournalFull, ReadOnly
+from indelible.errors import Busy, IndelibleError, JournalFailed, JournalFull, ReadOnly, Replaced
 from indelible.http.service import Service
 
 READ = ("replayed", "journal", "loader")
@@ -18,6 +18,8 @@ def failing(service: Service, name: str) -> IndelibleError | None:
             return Busy("replayed: the journal is being replayed")
         case "journal" if recorder.failed:
             return JournalFailed("journal: a write failed, this process is about to end")
+        case "journal" if error := replaced(service):
+            return Replaced(f"journal: {error.detail}")
         case "loader" if service.store.trouble:
             service.store.retry()  # nobody asks a server that is not ready, so nobody else would
             return Busy("loader: the last events could not be loaded for reading, the log says why; it is tried again")
@@ -25,6 +27,15 @@ def failing(service: Service, name: str) -> IndelibleError | None:
             return ReadOnly("read_only: this server was started with --read-only")
         case "disk" if service.metrics.full and not has_room(service):
             return JournalFull("disk: the last write found no room, and there is none yet")
+    return None
+
+
+def replaced(service: Service) -> Replaced | None:
+    """The error that every reader meets once the journal under a server that only reads is another one."""
+    try:
+        _ = service.recorder.complete
+    except Replaced as error:
+        return error
     return None
 
 

@@ -51,6 +51,8 @@ async def _serve(service: Service, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     say("start", version=__version__, pid=os.getpid(), url=url, read_only=service.read_only, to_replay=service.journal.end.position)
+    for file, start, stop, kept in service.journal.dropped:
+        say("dropped", "warning", file=file, offset=start, bytes=stop - start, kept=str(kept))
     patience = service.patience._replace(connections=_affordable(service.patience.connections))
     warden = Warden(patience, service.in_flight, service.metrics)
     server = _uvicorn(service, warden)

@@ -13,7 +13,7 @@ from indelible import __version__
 from indelible.errors import IndelibleError
 from indelible.http import witnesses
 from indelible.http.answers import Disk, LastEvent, LogStatus, LogTree, NotTaken, Scrubbed, ServerStatus, Void
-from indelible.http.checks import FOR, failing
+from indelible.http.checks import FOR, failing, replaced
 from indelible.http.read import no_parameters
 from indelible.http.service import Service
 from indelible.log.generations import Generation
@@ -29,14 +29,15 @@ async def status(request: Request) -> Response:
 def look(service: Service) -> ServerStatus:
     recorder = service.recorder
     refused = service.refusals.counts.most_common()
+    other = replaced(service)
     heard = recorder.heard.sources().items() if recorder.ready else ()  # a replay in its thread changes it under us
     return ServerStatus(
         version=__version__,
         started=times.text(service.started),
         ready={purpose: _standing(service, names) for purpose, names in FOR.items()},
         read_only=service.read_only,
-        complete=recorder.complete if recorder.ready else False,
-        damage=recorder.damage.detail if recorder.damage else None,
+        complete=recorder.ready and not other and recorder.complete,
+        damage=other.detail if other else recorder.damage.detail if recorder.damage else None,
         position=recorder.folded,
         disk=_disk(service),
         fsck=_scrubbed(service),

@@ -14,7 +14,7 @@ from indelible.errors import Damaged, JournalFailed, JournalFull
 from indelible.journal.commit import GroupCommit
 from indelible.journal.directory import FORMAT, JOURNAL, Manifest, check, file_name, reading, take_lock, usage, write_manifest
 from indelible.journal.files import FULL, Files, sync_directory
-from indelible.journal.port import Frame, Place, Placed, Position, Usage
+from indelible.journal.port import Dropped, Frame, Place, Placed, Position, Usage
 from indelible.journal.reader import FileReader
 from indelible.journal.recovery import Chain, Progress, Span, recover
 from indelible.journal.reserve import Reserve
@@ -36,7 +36,7 @@ def open_file_journal(
 
     `reserve` bytes are held back on the disk for what makes space. Raises InUse if another process holds `data`, Misconfigured if a newer
     version wrote it, Damaged if an acknowledged frame does not hold, JournalFull if there is no room even for what is not yet known to be
-    durable, JournalFailed if the disk fails, and OSError for a directory that this process may not use.
+    durable or must be kept of what is dropped, JournalFailed if the disk fails, and OSError for a directory that this process may not use.
     """
     files = files or Files()
     directory = data / JOURNAL
@@ -45,13 +45,13 @@ def open_file_journal(
     try:
         check(data)
         made = [path for path in (data, *data.parents) if not path.exists()]
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = take_lock(data)
         directory.mkdir(mode=0o700, exist_ok=True)
         for path in (directory, *made):
             sync_directory(files, path.parent)
         chain = _recovered(files, directory, file_size, progress, held)
-        return FileJournal(files, directory, lock, chain.id, Writer(files, directory, file_size, chain, held), held, file_size)
+        return FileJournal(files, directory, lock, chain, Writer(files, directory, file_size, chain, held), held, file_size)
     except BaseException as error:
         if lock is not None:
             os.close(lock)
@@ -86,8 +86,9 @@ class FileJournal:
     damage: Damaged | None = None
     complete = True
 
-    def __init__(self, files: Files, directory: Path, lock: int, id: str, writer: Writer, reserve: Reserve, step: int) -> None:
-        self.id = id
+    def __init__(self, files: Files, directory: Path, lock: int, chain: Chain, writer: Writer, reserve: Reserve, step: int) -> None:
+        self.id = chain.id
+        self.dropped: Sequence[Dropped] = chain.dropped
         self._files, self._directory = files, directory
         self._step = step  # bytes of a journal file
         self._lock = lock
@@ -168,7 +169,7 @@ class FileJournal:
         return usage(self._files, self._directory, self.end, self._step + self._reserve.missing)
 
     async def close(self) -> None:
-        """Finish what is in flight and release the directory. Appends after it raise JournalFailed."""
+        """Finish what is in flight, mark the end and release the directory. Appends after it raise JournalFailed."""
         if self._closed:
             return
         self._closed = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple, NewType, Protocol
 
 from msgspec import Struct
@@ -69,16 +70,27 @@ class Usage(NamedTuple):
     step: int
 
 
+class Dropped(NamedTuple):
+    """Bytes [start, stop) of a file that are in no frame that counts, and the copy of them that was made first."""
+
+    file: str
+    start: int
+    stop: int
+    kept: Path
+
+
 class Journal(Protocol):
     """Where an acknowledgement becomes a promise.
 
-    One process appends; a second one on the same journal is refused by name (InUse).
+    One process appends; a second one on the same journal is refused by name (InUse). A start destroys nothing: what it cannot take for
+    a frame is copied before it is dropped. After a clean stop it takes all that was acknowledged, or raises Damaged.
     """
 
     id: str  # names this history; a position means nothing in another
     largest: int  # bytes of event lines that one frame may hold
     read_only: bool  # it takes no frame
     damage: Damaged | None  # where a journal that is only read had to end, if that was damage
+    dropped: Sequence[Dropped]  # by this start
 
     @property
     def complete(self) -> bool:

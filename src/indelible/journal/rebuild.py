@@ -7,10 +7,15 @@ takes the last step.
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
-from indelible.journal.directory import FORMAT, JOURNAL, REPAIRED, SET_ASIDE, Manifest, file_name, new_manifest, write_manifest
+from msgspec import Struct
+
+from indelible.journal.aside import set_aside
+from indelible.journal.closed import write_mark
+from indelible.journal.directory import FORMAT, JOURNAL, REPAIRED, Manifest, file_name, new_manifest, write_manifest
 from indelible.journal.files import Files, create, sync_directory, write_all
 from indelible.journal.frame import After, encode, opening, seed
 from indelible.journal.port import Frame, Place, Placed, Position
@@ -61,15 +66,17 @@ class Rebuild:
         self._position = Position(self._position + frame.count)
         return Placed(place, text, frame, Place(self._position, self._number, self._offset))
 
-    def publish(self, when: str, note: bytes) -> Path:
+    def publish(self, now: time.struct_time, note: Struct) -> Path:
         """Set the old journal aside with a `note` beside it, and put the new one in its place. Where the old one is now."""
         self.close()
+        if end := After(file_name(self._number), self._offset, self._prev) if self._offset else self._after:
+            write_mark(self._files, self._directory, end)
         manifest = new_manifest()
         id = self._seen.id if self._seen.id and not self._seen.lost else manifest.id
         write_manifest(self._files, self._directory, Manifest(FORMAT, id, file_name(self._first)))
         self._files.rename(self._directory, self._data / REPAIRED)
         sync_directory(self._files, self._data)
-        aside = _aside(self._files, self._data, when, note)
+        aside = set_aside(self._files, self._data, now, note)
         self._files.rename(self._data / JOURNAL, aside / JOURNAL)
         sync_directory(self._files, aside)
         finish(self._files, self._data)
@@ -130,21 +137,6 @@ def _second_name(files: Files, old: Path, new: Path) -> None:
                 files.close(copy)
         finally:
             files.close(source)
-
-
-def _aside(files: Files, data: Path, when: str, note: bytes) -> Path:
-    """A new folder below `damaged/` that holds the note, durable."""
-    above = data / SET_ASIDE
-    if not above.exists():
-        files.mkdir(above)
-        sync_directory(files, data)
-    names = (when, *(f"{when}-{count}" for count in range(2, 1000)))
-    folder = next(above / name for name in names if not (above / name).exists())
-    files.mkdir(folder)
-    files.close(create(files, folder / "note.json", note, 0))
-    sync_directory(files, folder)
-    sync_directory(files, above)
-    return folder
 
 
 def _remove(files: Files, directory: Path) -> None:

@@ -1,7 +1,7 @@
 """The start: every file of the chain is read, and what is not known to be durable is written anew and synced before anyone folds it.
 
 Reading back proves nothing, the page cache shows what the disk may lack. So frames past the last known-durable mark move to a new
-file; a crash at any step leaves the old files as they were, or the new file whole.
+file; a crash at any step leaves the old files as they were, or the new file whole. What is in no frame is copied before it is dropped.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from indelible.journal.aside import Torn, keep
+from indelible.journal.closed import CLOSED, ends, marked, missed, read_mark, remove_mark
 from indelible.journal.directory import Manifest, damaged, file_name, file_number, new_manifest, read_manifest, write_manifest
 from indelible.journal.files import FULL, Files, create, cut, sync_directory
 from indelible.journal.frame import After, Broken, Found, encode, opening, seed
-from indelible.journal.port import Frame, Position
+from indelible.journal.port import Dropped, Frame, Position
 from indelible.journal.scan import CHUNK, Tape
 
 Progress = Callable[[int, int], None]
@@ -42,11 +44,13 @@ class Tip(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """What the start leaves behind. `spans` are oldest first, the last one is the tip's."""
+    """What the start leaves behind. `spans` are oldest first, the last one is the tip's; `closed`: the end mark says where it ends."""
 
     id: str
     spans: list[Span]
     tip: Tip
+    closed: bool
+    dropped: list[Dropped]
 
 
 class _Link(NamedTuple):
@@ -60,35 +64,41 @@ class _Link(NamedTuple):
 
 
 class _Tail(NamedTuple):
-    """What the new file `number` shall hold: `frames`, the first one at `position`, behind `after`."""
+    """What the new file `number` shall hold: `frames`, the first one at `position`, behind `after`; `torn` is in none of them."""
 
     number: int
     position: Position
     after: After | None
     frames: list[Frame]
+    torn: Torn | None
 
 
 def recover(files: Files, directory: Path, file_size: int, progress: Progress) -> Chain:
     """Read the journal in `directory` and make all of it durable; an empty directory becomes a journal.
 
     The new file has zeros up to `file_size`; on a full disk it has none, and with 0 none are tried.
-    Raises Damaged if a frame that was acknowledged does not hold, OSError if there is no room for the new file or the disk fails: the
-    next start then finds no less than this one found.
+    Raises Damaged if a frame that was acknowledged does not hold, OSError if there is no room for the new file or for what is dropped,
+    or the disk fails: the next start then finds no less than this one found.
     """
+    mark = read_mark(directory)
     manifest = read_manifest(directory) or _found(files, directory)
     first = file_number(manifest.first) or 1
-    links = _links(files, directory, _tidy(files, directory, first))
+    links, stray = _links(files, directory, _tidy(files, directory, first, mark), mark)
     _verify_closed(files, links, progress)
-    tail = _read_tail(files, links, progress) if links else _Tail(1, Position(0), None, [])
+    tail = _read_tail(files, links, mark, progress) if links else _Tail(1, Position(0), None, [], None)
+    dropped = [keep(files, directory.parent, torn) for torn in (tail.torn, stray) if torn]
+    closed = mark is not None and mark == tail.after and not tail.frames
+    if mark and not closed:
+        remove_mark(files, directory)  # the journal goes on behind it
     tip = _renew(files, directory, file_size, tail)
     kept = [Span(link.number, link.position) for link in links if link.number < tip.number]
-    return Chain(manifest.id, [*kept, Span(tip.number, tail.position)], tip)
+    return Chain(manifest.id, [*kept, Span(tip.number, tail.position)], tip, closed, dropped)
 
 
 def _found(files: Files, directory: Path) -> Manifest:
     """A new journal. Its first file stands before journal.json does, so that a missing file is always damage."""
     for name in files.names(directory):
-        if (number := file_number(name)) and (number > 1 or _head(files, directory / name)):
+        if name == CLOSED or ((number := file_number(name)) and (number > 1 or _written(files, directory / name))):
             raise damaged(directory / "journal.json", 0, f"it is missing, though {name} is there")
     files.close(create(files, directory / file_name(1), b"", 0))
     sync_directory(files, directory)
@@ -97,12 +107,17 @@ def _found(files: Files, directory: Path) -> Manifest:
     return manifest
 
 
-def _tidy(files: Files, directory: Path, first: int) -> list[int]:
+def _written(files: Files, path: Path) -> int:
+    with Tape(files, path) as tape:
+        return tape.written()
+
+
+def _tidy(files: Files, directory: Path, first: int, mark: After | None) -> list[int]:
     """The chain's file numbers, none missing; what an earlier start, rotation or trimming left half done is removed."""
     sync_directory(files, directory)  # a killed process may have moved `first`: its name must hold before older files go
     names = files.names(directory)
     numbers = sorted(number for name in names if (number := file_number(name)))
-    for number in range(first, max([first, *numbers]) + 1):
+    for number in range(first, max([first, marked(mark), *numbers]) + 1):
         if number not in numbers:
             raise damaged(directory / file_name(number), 0, "the file is missing")
     for name in names:
@@ -121,18 +136,22 @@ def _head(files: Files, path: Path) -> Found | None:
     return head if head.prev == seed(path.name) and head.position is not None else None
 
 
-def _links(files: Files, directory: Path, numbers: list[int]) -> list[_Link]:
-    """The files that hold frames; the last one may hold none yet, the others must."""
-    links = []
+def _links(files: Files, directory: Path, numbers: list[int], mark: After | None) -> tuple[list[_Link], Torn | None]:
+    """The files that hold frames; the last one may hold none yet, the others must. And what stands in one that holds none."""
+    links: list[_Link] = []
+    stray = None
     for number in numbers:
         path = directory / file_name(number)
         head = _head(files, path)
         with Tape(files, path) as tape:
             if head and head.position is not None:
                 links.append(_Link(number, path, tape.size(), head, Position(head.position)))
-            elif number < numbers[-1] or tape.largest_safe(0) or (not links and number > 1):
+                continue
+            written = tape.written()
+            if number < max(numbers[-1], marked(mark) + 1) or (written and tape.largest_safe(0)) or (not links and number > 1):
                 raise damaged(path, 0, "the file's first frame does not hold")
-    return links
+            stray = Torn(path, 0, written, "no first frame that holds") if written else None
+    return links, stray
 
 
 def _verify_closed(files: Files, links: list[_Link], progress: Progress) -> None:
@@ -154,27 +173,32 @@ def _verify_closed(files: Files, links: list[_Link], progress: Progress) -> None
             raise damaged(link.path, end, f"it does not end as {follower.path.name} says")
 
 
-def _read_tail(files: Files, links: list[_Link], progress: Progress) -> _Tail:
-    """What the last file holds past its known-durable mark, which its own frames tell: also those behind the first bad byte."""
+def _read_tail(files: Files, links: list[_Link], mark: After | None, progress: Progress) -> _Tail:
+    """What the last file holds past its known-durable mark, which its own frames tell, also those behind the first bad byte, or `mark`."""
     link = links[-1]
+    name = link.path.name
     unproven: deque[Found] = deque()
-    end, position, after = 0, link.position, None
+    last, position, after, torn = link.head, link.position, None, None
     with Tape(files, link.path) as tape:
         try:
-            for found in _watched(tape.frames(0, seed(link.path.name)), link, links, progress):
-                unproven.append(found)
-                end = found.end
-                while unproven[0].end <= found.safe:
+            for last in _watched(tape.frames(0, seed(name)), link, links, progress):
+                unproven.append(last)
+                durable = last.end if ends(mark, name, last.end, last.checksum) else last.safe
+                while unproven and unproven[0].end <= durable:
                     proven = unproven.popleft()
                     position = Position(position + proven.frame.count)
-                    after = After(link.path.name, proven.end, proven.checksum)
+                    after = After(name, proven.end, proven.checksum)
         except Broken as broken:
-            if tape.largest_safe(end) > end:
+            end, written = last.end, tape.written()
+            if written > end and tape.largest_safe(end) > end:
                 raise damaged(link.path, end, f"{broken}, and what stood there was durable") from None
+            if reason := missed(mark, name, end, last.checksum, str(broken)):
+                raise damaged(link.path, end, reason) from None
+            torn = Torn(link.path, end, written, str(broken)) if written > end else None
     frames = [found.frame for found in unproven]
     if after is None:
-        return _Tail(link.number, position, link.head.after, frames)  # nothing of this file is proven: its successor takes its name
-    return _Tail(link.number + 1, position, after, frames)
+        return _Tail(link.number, position, link.head.after, frames, torn)  # nothing of it is proven: its successor takes its name
+    return _Tail(link.number + 1, position, after, frames, torn)
 
 
 def _renew(files: Files, directory: Path, file_size: int, tail: _Tail) -> Tip:
@@ -192,7 +216,7 @@ def _renew(files: Files, directory: Path, file_size: int, tail: _Tail) -> Tip:
         files.rename(path.with_suffix(".new"), path)
         sync_directory(files, directory)
         files.unlink(directory / file_name(tail.number + 1))  # one without frames, if the power went just after a rotation
-        if content and tail.after:
+        if tail.after:
             cut(files, directory / tail.after.file, tail.after.length)
     except BaseException:
         files.close(fd)

@@ -10,9 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
-from msgspec.json import encode, format
 
-from indelible import __version__
 from indelible.errors import Damaged, JournalFailed, JournalFull, Misconfigured
 from indelible.journal.directory import JOURNAL, check_layout, check_there, interrupted, read_manifest, take_lock
 from indelible.journal.files import FULL, Files
@@ -29,10 +27,8 @@ Fill = Callable[[Rebuild, Survey, Iterable[Frame | Gap]], None]
 
 
 class _Note(Struct):
-    """note.json beside a journal that was set aside."""
+    """What note.json says beside a journal that was set aside."""
 
-    time: str
-    version: str
     found: list[dict[str, object]]
     frames: int
     events: int
@@ -83,10 +79,7 @@ def repair_journal(
 
 def _mended(files: Files, data: Path, seen: Survey, fill: Fill, file_size: int) -> Path:
     """Where the old journal is, once the new one is durable in its place."""
-    now = time.gmtime()
     note = _Note(
-        time.strftime("%Y-%m-%dT%H:%M:%SZ", now),
-        __version__,
         [{"file": gap.file, "from": gap.start, "to": gap.stop, "lost": gap.lost, "reason": gap.reason} for gap in seen.gaps],
         seen.frames,
         seen.events,
@@ -94,7 +87,7 @@ def _mended(files: Files, data: Path, seen: Survey, fill: Fill, file_size: int) 
     built = Rebuild(files, data, seen, file_size)
     try:
         fill(built, seen, _pieces(files, seen.pieces))
-        return built.publish(time.strftime("%Y%m%dT%H%M%SZ", now), format(encode(note)) + b"\n")
+        return built.publish(time.gmtime(), note)
     except Exception:
         built.abandon()
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from indelible.journal.frame import MAGIC, Broken, Found
-from indelible.journal.scan import CHUNK, Tape
+from indelible.journal.scan import Tape
 
 PAGE = 4096  # bytes that are lost with one that the disk does not give
 
@@ -24,16 +24,6 @@ class Salvage(Tape):
             else:
                 yield found
                 start = found.end
-
-    def written(self) -> int:
-        """Where the zeros begin that end the file."""
-        end = self.size()
-        while end:
-            start = max(0, end - CHUNK)
-            if left := self._read(start, end - start).rstrip(b"\0"):
-                return start + len(left)
-            end = start
-        return 0
 
     def _next(self, start: int) -> int | None:
         """Where, from byte `start` on, a frame may begin: at a line start, or behind zeros that may have taken the LF along."""

@@ -75,6 +75,16 @@ class Tape:
                 return safe
             start += len(buffer) - len(MAGIC)  # a frame may begin across two chunks
 
+    def written(self) -> int:
+        """Where the zeros begin that end the file."""
+        end = self.size()
+        while end:
+            start = max(0, end - CHUNK)
+            if left := self._read(start, end - start).rstrip(b"\0"):
+                return start + len(left)
+            end = start
+        return 0
+
     def _safe(self, start: int) -> int:
         try:
             return self.frame(start).safe

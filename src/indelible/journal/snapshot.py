@@ -6,17 +6,19 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from indelible.errors import Busy, Damaged, Misconfigured, ReadOnly
+from indelible.errors import Damaged, Misconfigured, ReadOnly, Replaced
 from indelible.journal.directory import JOURNAL, check_layout, damaged, file_name, usage
 from indelible.journal.files import Files
-from indelible.journal.port import Frame, Place, Placed, Position, Usage
+from indelible.journal.port import Dropped, Frame, Place, Placed, Position, Usage
 from indelible.journal.reader import FileReader
 from indelible.journal.recovery import Progress
 from indelible.journal.survey import survey
 
 
 def open_snapshot(data: Path, *, files: Files | None = None, progress: Progress = lambda done, total: None) -> Snapshot:
-    """The journal of `data` up to its first damage or its last known-durable mark, whichever comes first. Another process may write to it.
+    """The journal of `data` up to its first damage or its last known-durable mark, whichever comes first: after a clean stop all of it.
+
+    Another process may write to it.
 
     Raises Misconfigured if there is no journal, this process may not read it, or a newer version wrote it. Damage is no reason not to open.
     """
@@ -43,6 +45,7 @@ class Snapshot:
     def __init__(self, files: Files, directory: Path, id: str, first: Place, end: Place, beyond: bool = False) -> None:
         self.id = id
         self.damage: Damaged | None = None
+        self.dropped: Sequence[Dropped] = ()
         self.first = first
         self.end = end
         self._files = files
@@ -54,13 +57,13 @@ class Snapshot:
     def complete(self) -> bool:
         """Whether nothing lies behind `end`, looked up anew: a writer may have gone on.
 
-        Raises Busy if this is no longer the directory that was opened: what was read from it meanwhile may be anything.
+        Raises Replaced if this is no longer the directory that was opened: what was read from it meanwhile may be anything.
         """
         try:
             if os.stat(self._directory).st_ino != self._inode:
                 raise FileNotFoundError
         except FileNotFoundError:
-            raise Busy("the journal was repaired or replaced since this server started: start it again") from None
+            raise Replaced("the journal was repaired or replaced since this server started: start it again") from None
         return not (self._beyond or self._grown())
 
     def _grown(self) -> bool:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from indelible.errors import Damaged
+from indelible.journal.closed import CLOSED, marked, read_mark
 from indelible.journal.directory import Manifest, file_name, file_number, read_manifest
 from indelible.journal.files import Files
-from indelible.journal.frame import Found, seed
+from indelible.journal.frame import After, Found, seed
 from indelible.journal.salvage import Salvage
 from indelible.model.damage import Gap
 
@@ -28,7 +29,8 @@ class Standing(NamedTuple):
 class Chain(NamedTuple):
     """The files `first` to `last` of a chain, as far as they are there; `last` is the last one in which anything was written.
 
-    `aside` is damage that stands at no place of it: a journal.json that cannot be read, a file under the name of another.
+    `aside` is damage that stands at no place of it: a journal.json that cannot be read, a file under the name of another. `mark` is what
+    a clean stop left.
     """
 
     manifest: Manifest | None
@@ -36,19 +38,23 @@ class Chain(NamedTuple):
     last: int
     files: dict[int, Standing]
     aside: list[Gap]
+    mark: After | None
 
 
 def chain_in(files: Files, directory: Path) -> Chain:
     """Raises Misconfigured for a format of another version, OSError if there is no such directory."""
+    mark, spoiled = _mark(directory)  # before the files: a process may go on writing
     names = {number: directory / name for name in files.names(directory) if (number := file_number(name))}
     heads = {number: _head(files, path) for number, path in names.items()}
-    manifest, aside = _manifest(directory, any(heads.values()))
+    anything = mark is not None or any(number > 1 or written(files, path) for number, path in names.items())
+    manifest, aside = _manifest(directory, anything)
+    aside += spoiled
     standing = _standing(files, names, heads, aside)
     first = (file_number(manifest.first) if manifest else None) or min(standing, default=1)
     last = max(standing, default=first)
     while last > first and last in standing and not written(files, standing[last].path):
         last -= 1  # a rotation or a start that was cut short
-    return Chain(manifest, first, last, standing, aside)
+    return Chain(manifest, first, max(last, marked(mark)), standing, aside, mark)
 
 
 def written(files: Files, path: Path) -> int:
@@ -66,6 +72,14 @@ def _manifest(directory: Path, needed: bool) -> tuple[Manifest | None, list[Gap]
         manifest, reason = None, "it is not the JSON that was written"
     size = path.stat().st_size if path.exists() else 0
     return manifest, [] if manifest or not (size or needed) else [Gap(path.name, 0, size, False, reason)]
+
+
+def _mark(directory: Path) -> tuple[After | None, list[Gap]]:
+    path = directory / CLOSED
+    try:
+        return read_mark(directory), []
+    except Damaged:
+        return None, [Gap(CLOSED, 0, path.stat().st_size, False, "it is not the JSON that was written")]
 
 
 def _head(files: Files, path: Path) -> Found | None:

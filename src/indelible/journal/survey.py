@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from indelible.journal.closed import ends, missed
 from indelible.journal.directory import file_name
 from indelible.journal.files import Files
 from indelible.journal.frame import After, Found, seed
@@ -107,7 +108,7 @@ class _Walk:
         name = file_name(number)
         standing = self._chain.files.get(number)
         if standing is None:
-            if number > 1 or self._chain.manifest:
+            if number > 1 or self._chain.manifest or self._chain.mark:
                 self.gap(name, 0, 0, "the file is missing")
             return
         self._join(number, standing)
@@ -164,10 +165,11 @@ class _Walk:
         return prev, end
 
     def _last(self, number: int, standing: Standing) -> None:
-        """The last file: behind the last known-durable mark it ends with its first bad byte, as for a start."""
-        name, end, prev = file_name(number), 0, seed(file_name(number))
+        """The last file: behind all that is known to be durable it ends with its first bad byte, as for a start."""
+        name, end, prev, mark = file_name(number), 0, seed(file_name(number)), self._chain.mark
         with Salvage(self._files, standing.path) as tape:
-            safe, written = tape.largest_safe(0), tape.written()
+            durable, written = tape.largest_safe(0), tape.written()
+            safe = max(durable, mark.length) if mark and mark.file == name else durable
             headless = number == self._chain.first > 1  # only a new journal's oldest file may be without a frame
             for found in tape.whole():
                 if found.checksum in standing.alien:
@@ -176,10 +178,12 @@ class _Walk:
                     break
                 self._take(name, standing, found, end, prev)
                 end, prev = found.end, found.checksum
-                if end <= safe:
+                if end <= durable or ends(mark, name, end, prev):
                     self._trust(number, standing, end)
         if end < safe:
-            self.gap(name, end, written, _NOTHING)
+            self.gap(name, end, max(written, safe), _NOTHING)
+        elif reason := missed(mark, name, end, prev, _NOTHING):
+            self.gap(name, end, end, reason)
         elif not end and headless:
             self.gap(name, 0, written, "its first frame does not hold")
         self.beyond = written > (self.mark.offset if self.mark.unit == number else 0)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from indelible.errors import Busy, Misconfigured
+from indelible.errors import Misconfigured, Replaced
+from indelible.journal.closed import marked, missed, read_mark
 from indelible.journal.directory import JOURNAL, check_layout, damaged, file_name, file_number, interrupted, read_manifest
 from indelible.journal.files import Files
 from indelible.journal.frame import After, Broken, Found, seed
@@ -17,8 +18,9 @@ from indelible.journal.snapshot import Snapshot
 class Whole:
     """What `open_whole` found. A process that writes may go on; what it adds is not looked at."""
 
-    def __init__(self, files: Files, data: Path, id: str, first: int, last: int) -> None:
+    def __init__(self, files: Files, data: Path, id: str, first: int, last: int, mark: After | None) -> None:
         self._files = files
+        self._mark = mark
         self._data = data
         self._directory = data / JOURNAL
         self._numbers = range(first, last + 1)
@@ -33,7 +35,7 @@ class Whole:
         """Every frame in order, and how many bytes were read so far.
 
         Each one is whole and names the one before it, and each file follows the one before it as it says. Raises Damaged with file and
-        offset at the first where that is not so; Busy if the files have changed meanwhile, so that nobody can say.
+        offset at the first where that is not so; Replaced if the files have changed meanwhile, so that nobody can say.
         """
         position, before, done = self.snapshot.first.position, None, 0
         for number in self._numbers:
@@ -54,7 +56,7 @@ class Whole:
             before, done = After(path.name, offset, prev), done + path.stat().st_size
 
     def unchanged(self) -> None:
-        """Raises Busy if the files are others than at the beginning: a service was started on them, or a repair was made."""
+        """Raises Replaced if the files are others than at the beginning: a service was started on them, or a repair was made."""
         if self._standing()[: len(self._names)] != self._names or self._last_inode() != self._inode:
             raise self._changed()
 
@@ -86,18 +88,21 @@ class Whole:
 
     def _last(self, number: int) -> tuple[int, Position]:
         """Where the frames of the last file end, and the position there: up to the first bad one, which no mark lies behind."""
-        offset, position, why = 0, Position(0), ""
+        name = file_name(number)
+        offset, position, prev, why = 0, Position(0), seed(name), ""
         with self._tape(number) as tape:
             safe = tape.largest_safe(0)  # before the frames are read: a process may go on writing
             try:
-                for found in tape.frames(0, seed(file_name(number))):
+                for found in tape.frames(0, prev):
                     if offset == 0:
                         position = Position(found.position or 0)
-                    offset, position = found.end, Position(position + found.frame.count)
+                    offset, position, prev = found.end, Position(position + found.frame.count), found.checksum
             except Broken as broken:
                 why = str(broken)
             if offset < safe:
                 raise damaged(tape.path, offset, why)
+            if reason := missed(self._mark, name, offset, prev, why):
+                raise damaged(tape.path, offset, reason)
         if offset == 0 and number > 1:
             raise damaged(self._directory / file_name(number), 0, "its first frame does not hold")
         return offset, position
@@ -114,8 +119,8 @@ class Whole:
         except FileNotFoundError:
             raise damaged(path, 0, "the file is missing") from None
 
-    def _changed(self) -> Busy:
-        return Busy(f"{self._directory} was changed while it was read: a service was started, or a repair was made; try again")
+    def _changed(self) -> Replaced:
+        return Replaced(f"{self._directory} was changed while it was read: a service was started, or a repair was made; try again")
 
     def _last_inode(self) -> int:
         """Which file has the last name: a start may give that to another. 0 where there is none."""
@@ -133,24 +138,25 @@ def open_whole(data: Path, files: Files | None = None) -> Whole:
     if stopped := interrupted(data):
         raise stopped
     try:
+        mark = read_mark(directory)  # before the files: a process may go on writing
         manifest = read_manifest(directory)
         numbers = _numbers(files, directory)
     except OSError as error:
         raise Misconfigured(f"{directory} cannot be read ({error.strerror}): name a data directory") from error
     if manifest is None:
-        if any(number > 1 for number in numbers) or not numbers:
+        if mark or any(number > 1 for number in numbers) or not numbers:
             raise damaged(directory / "journal.json", 0, "it is missing")
         raise Misconfigured(f"{directory} is no journal yet: a start makes it one")
     first = file_number(manifest.first) or 1
-    last = max([number for number in numbers if number >= first], default=first)
-    return Whole(files, data, manifest.id, first, _with_frames(files, directory, first, last))
+    last = max([first, marked(mark), *numbers])
+    return Whole(files, data, manifest.id, first, _with_frames(files, directory, max(first, marked(mark)), last), mark)
 
 
-def _with_frames(files: Files, directory: Path, first: int, last: int) -> int:
-    """The last file; the one before it where a rotation was interrupted, which leaves one without a frame."""
-    if last == first:
-        return last
+def _with_frames(files: Files, directory: Path, least: int, last: int) -> int:
+    """The last file; the one before it where a rotation or a start leaves one without a frame, but none before `least`."""
     path = directory / file_name(last)
+    if last == least or not path.exists():
+        return last
     with Tape(files, path) as tape:
         try:
             found = tape.frame(0)

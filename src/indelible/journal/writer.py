@@ -9,6 +9,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from indelible.errors import JournalFailed, JournalFull
+from indelible.journal.closed import remove_mark, write_mark
 from indelible.journal.directory import file_name
 from indelible.journal.files import FULL, Files, cut, fill, sync_directory, write_all
 from indelible.journal.frame import After, encode, opening, seed
@@ -37,6 +38,7 @@ class Writer:
         self._directory = directory
         self._size = file_size
         self._number, self._fd, self._offset, self._position, self._prev, self._after, self._padded = chain.tip
+        self._closed = chain.closed  # the end mark is there and says where the journal ends
         self._failure = ""
         self._reserve = reserve
         self.spare = Spare(files, directory, file_size, reserve)
@@ -59,6 +61,8 @@ class Writer:
             if self._offset and self._offset + group.size > self._size:
                 self._rotate()
                 group = self._encode(frames)
+            if self._closed:
+                self._reopen()
             self._put(group)
         except JournalFull:
             raise
@@ -69,8 +73,18 @@ class Writer:
         return group.placed
 
     def close(self) -> None:
+        """Let go of the files, and mark the end where all up to it is known to be durable; without room for the mark there is none."""
         self.spare.close()
         self._files.close(self._fd)
+        current = file_name(self._number)
+        end = After(current, self._offset, self._prev) if self._offset else self._after
+        if end is None or self._failure:
+            return
+        with suppress(OSError):
+            if not self._closed:
+                write_mark(self._files, self._directory, end)
+            if end.file != current:
+                self._files.unlink(self._directory / current)  # no frame came: the journal is as it was found
 
     def _encode(self, frames: Sequence[Frame]) -> _Group:
         number, safe, offset, checksum = self._number, self._offset, self._offset, self._prev
@@ -111,6 +125,16 @@ class Writer:
         refused = min(length, self._size - self._offset)
         write_all(self._files, self._fd, bytes(max(0, refused)), self._offset)
         self._files.fdatasync(self._fd)
+
+    def _reopen(self) -> None:
+        """Without the end mark, durably, before there is a frame behind it."""
+        try:
+            remove_mark(self._files, self._directory)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise _full(error, self._directory) from error
+        self._closed = False
 
     def _pad(self) -> None:
         """Zero-fill the current file, for which the start found no room: a frame in it must not run out of room half-way."""

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from indelible.errors import Damaged, JournalFailed, JournalFull, NotFound, Unproven
+from indelible.journal.port import Dropped
 from indelible.log.generations import Generation
 from indelible.log.proofs import Proofs
 from indelible.log.shown import Published, Shown
@@ -42,9 +43,10 @@ class Publisher:
         *,
         halted: str = "",
         reading: bool = False,
+        dropped: Sequence[Dropped] = (),
     ) -> None:
         """`now` gives seconds since 1970. `halted`: why nothing may be signed, such as that the directory is a backup; empty if it may.
-        `reading`: only read what is there, and show no checkpoint that does not fit it.
+        `reading`: only read what is there, and show no checkpoint that does not fit it. `dropped`: where entries may be that are missing.
         """
         self.halted = halted
         self.trouble = ""  # why the last tick could not sign what had grown
@@ -52,12 +54,9 @@ class Publisher:
         self.on_published: list[Callable[[Published], None]] = []
         self.on_failure: Callable[[JournalFailed], None] = lambda error: None
         self.is_witnessed: Callable[[bytes], bool] | None = None  # whether a note has all cosignatures; None: none are asked for
-        self._proofs = proofs
-        self._ledger = ledger
-        self._identity = identity
-        self._logs = logs
-        self._now = now
-        self._reading = reading
+        self._proofs, self._ledger, self._identity = proofs, ledger, identity
+        self._logs, self._now = logs, now
+        self._reading, self._dropped = reading, dropped
         self._trees: dict[str, list[Shown]] = {}  # by log, a tree for each generation
         self._failed = False
         self._thread = ThreadPoolExecutor(1, "ledger")  # of its own: questions take the others for seconds
@@ -225,17 +224,17 @@ class Publisher:
 
     def _compared(self, shown: Shown, note: bytes) -> Checkpoint:
         """What a note says. Raises Damaged if the tree is not the one that was signed; only one that has ended may be shorter."""
-        generation = shown.generation
         try:
             checkpoint = open_checkpoint(note, shown.origin, self._identity.public(shown.origin)).checkpoint
         except Unproven as error:
             raise self._ledger.damaged(f"a checkpoint of {shown.origin} does not hold: {error.detail}") from None
-        size = checkpoint.size
+        generation, size = shown.generation, checkpoint.size
         if size > generation.tree.size:
             if self._reading or self._has_ended(shown):
                 return checkpoint
             held = f"was signed with {counted(size, 'entry', 'entries')} and the journal holds {generation.tree.size}"
-            raise self._ledger.damaged(f"the log {shown.origin} {held}: what others may have seen is not there")
+            kept = "".join(f", unless it is in {each.kept}, which this start dropped" for each in self._dropped)
+            raise self._ledger.damaged(f"the log {shown.origin} {held}: what others may have seen is not there{kept}")
         if self._proofs.root(shown.log, generation, size) != checkpoint.root:
             if self._has_ended(shown):  # the tree that was signed is lost; what was signed is still what others have seen
                 shown.is_lost = True

@@ -76,6 +76,10 @@ MEANINGS: dict[type[IndelibleError], str] = {
         "This server was started to read only, beside a writing one or over damaged data; nothing was stored. Send the same bytes again "
         "to a server that writes, or later to this address."
     ),
+    errors.Replaced: (
+        "This server only reads, and the journal that it read has been repaired or replaced since: what it would show may be anything. "
+        "Whoever runs it has to start it again; then ask again."
+    ),
     errors.JournalFailed: (
         "A write to the journal failed, and whether it is on the disk is unknown. The process ends and finds out when it starts. "
         "Send the same bytes again: events with ids (or with an Idempotency-Key) are stored once."

@@ -40,7 +40,7 @@ class Operation(NamedTuple):
     body: str = ""
 
 
-_LOST = (errors.NotFound, errors.Busy)
+_LOST = (errors.NotFound, errors.Busy, errors.Replaced)
 
 OPERATIONS = (
     Operation(
@@ -108,7 +108,7 @@ OPERATIONS = (
         "A log is one trail with its own sequence. Every /v1/x is /v1/logs/default/x.",
         f"curl {HERE}/v1/logs",
         (Answer(200, "The logs.", ("Logs",)),),
-        (errors.BadParameter, errors.Busy),
+        (errors.BadParameter, errors.Busy, errors.Replaced),
     ),
     Operation(
         "get_entry",
