@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -32,6 +33,7 @@ Compose = Callable[[Callable[[int, int], None]], Service]
 BACKLOG = 2048  # connections that the kernel keeps while the loop is busy
 _PATIENCE = 30  # s for requests in flight once the process is told to end
 _HASTE = 2  # s once a write has failed: nothing more can be acknowledged
+_SWITCH = 0.0005  # s that a busy event loop keeps the interpreter from the journal's thread, which asks for it after each write and sync
 _FILES = 128  # descriptors for the journal, the store and the rest: a flood of connections must not take them
 
 
@@ -43,6 +45,7 @@ def run(compose: Compose, host: str, port: int) -> None:
     with _listening(host, port) as listener:  # before the journal is touched: two servers on one port are found out at once
         service = compose(log.Progress("reading", "bytes"))
         log.take_over()
+        sys.setswitchinterval(_SWITCH)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(service, listener))
 
