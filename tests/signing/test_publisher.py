@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from journal_disk import Crash, PowerCut, Watched
 from signing_support import MOMENT, ORIGIN, Quick, Seen, Trees, keys_of, opened, root_of, tick, verified
 
-from indelible.errors import Damaged, JournalFailed
+from indelible.errors import Damaged, JournalFailed, JournalFull
 from indelible.log.generations import Generation
 from indelible.log.publisher import Publisher
 from indelible.log.shown import RECENT, Shown
@@ -297,6 +297,49 @@ def test_a_full_disk_delays_a_checkpoint_and_loses_no_cosignature(tmp_path: Path
     assert verified(publisher, "a", f"{ORIGIN}/a")[0] == 2
     first = publisher.shown("a").at(1)
     assert first and first.note.count(b"witness.example") == 1
+
+
+def test_a_start_on_a_full_disk_shows_what_was_signed_and_signs_on_once_there_is_space(tmp_path: Path) -> None:
+    trees, disk = Trees(LOGS), Watched()
+    trees.grow("a", 1)
+    before = opened(tmp_path, trees)
+    tick(before)
+    before.close()
+    with (tmp_path / "signing" / "checkpoints").open("ab") as file:
+        file.write(b'{"v":1,"torn')
+
+    def full(operation: str, path: Path) -> None:
+        if operation == "pwrite" and path.suffix == ".new":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    disk.before = full
+    publisher = opened(tmp_path, trees, files=disk)
+    assert publisher.published("a") == before.published("a")
+    assert (tmp_path / "signing" / "checkpoints").read_bytes()[-1:] == b"\n"
+    trees.grow("a", 1)
+    tick(publisher)
+    assert publisher.published("a") == before.published("a") and "cannot be written anew" in publisher.trouble
+    disk.before = lambda operation, path: None
+    tick(publisher)
+    assert verified(publisher, "a", f"{ORIGIN}/a")[0] == 2
+    publisher.close()
+    assert opened(tmp_path, trees).published("a") == publisher.published("a")
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_start_without_any_room_is_refused_until_there_is_space(first: bool, tmp_path: Path) -> None:
+    if not first:
+        opened(tmp_path, Trees(LOGS)).close()
+
+    def full(operation: str, path: Path) -> None:
+        if operation == "pwrite" and path.parent.name == "signing":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    disk = Watched()
+    disk.before = full
+    with pytest.raises(JournalFull, match="make space and start again"):
+        opened(tmp_path, Trees(LOGS), files=disk)
+    assert opened(tmp_path, Trees(LOGS)).published("a") is None
 
 
 def test_cosignatures_are_shown_under_their_checkpoint_and_survive_a_restart(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from msgspec import MsgspecError, Struct
 from msgspec.json import decode, encode, format
 
-from indelible.errors import Damaged, Malformed, Misconfigured
-from indelible.journal.files import Files, replace, sync_directory
+from indelible.errors import Damaged, JournalFull, Malformed, Misconfigured
+from indelible.journal.files import FULL, Files, replace, sync_directory
 from indelible.signing.keys import Held, Identity, new_key, text_of
 from indelible.signing.ledger import FileLedger, Read, ReadLedger, adopting, open_ledger, read_ledger
 from indelible.signing.notes import Notes
@@ -53,15 +53,19 @@ def open_signing(files: Files, data: Path, origin: str | None, now: int, events:
     """The signing directory of `data`, which the caller has locked and whose journal holds so many events.
 
     At the first start it is made, with `origin` or a random one. Raises what `who_signs` and `made` do, Damaged for checkpoints that are
-    missing or cannot be true.
+    missing or cannot be true, JournalFull if there is no room for either.
     """
     who_signs(data, events)
-    identity = made(files, data, origin, now)
-    pruned = identity.pruned(now)
-    if pruned != identity:
-        _write(files, data, pruned)
-    directory = data / SIGNING
-    return Opened(pruned, open_ledger(files, directory), halted(data))
+    try:
+        identity = made(files, data, origin, now)
+        pruned = identity.pruned(now)
+        if pruned != identity:
+            _write(files, data, pruned)
+        return Opened(pruned, open_ledger(files, data / SIGNING), halted(data))
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise JournalFull(f"{data / SIGNING} has no room ({error.strerror}): make space and start again") from error
 
 
 def read_signing(data: Path) -> Opened:

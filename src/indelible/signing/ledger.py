@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -43,13 +44,23 @@ class FileLedger:
     """The file, open for appending. What `notes` gives is durable. Used by one thread at a time."""
 
     def __init__(self, files: Files, directory: Path, notes: Notes) -> None:
-        """Write `notes` into a new file that takes the place of an old one. Raises OSError: the old one may be there, or the new one."""
+        """Write `notes` into a new file that takes the place of an old one; on a full disk the old one stays, and the first append does it.
+
+        Raises OSError: the old one may be there, or the new one.
+        """
         self._files = files
         self._path = directory / NAME
         self._notes = notes
         self._fd: int | None = None
         self._failure = ""
-        self._anew(notes)
+        try:
+            self._anew(notes)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            if not self._path.exists():
+                raise
+            self._again()
 
     @property
     def notes(self) -> Mapping[str, Sequence[bytes]]:
@@ -99,6 +110,19 @@ class FileLedger:
             raise JournalFull(f"{self._path} has no room: no checkpoint is signed until there is space") from error
         self._files.fdatasync(self._fd)
         self._length += len(line)
+
+    def _again(self) -> None:
+        """Write the whole lines of the old file over themselves, which takes no room, and sync them."""
+        raw = self._path.read_bytes()
+        self._fd, self._length = self._files.open(self._path, os.O_RDWR), raw.rfind(b"\n") + 1
+        try:
+            write_all(self._files, self._fd, raw[: self._length], 0)
+            self._files.truncate(self._fd, self._length)
+            self._files.fsync(self._fd)
+        except BaseException:
+            self.close()
+            raise
+        self._room = self._length
 
     def _anew(self, notes: Notes) -> None:
         line = encoded(notes.all())
