@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import served
 
 from bench import frames, generator, measurements, page, parts, profile, reading, report, rows, writing
 from bench.client import Failed
@@ -161,6 +162,8 @@ def test_a_journal_that_is_written_directly_is_one_that_single_posts_leave(tmp_p
     recorder.replay()
     assert recorder.size("default") == 2000
     asyncio.run(journal.close())
+    with served.server(tmp_path) as running:
+        assert running.get("/v1/count")[1]["count"] == 2000
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here")
