@@ -16,6 +16,7 @@ from indelible.errors import NotAnEvent, TooLarge
 from indelible.formats.lines import Lines
 from indelible.log import prepare as module
 from indelible.log.prepare import Forged, Prepared, Terms, prepare, replayed
+from indelible.log.share import MOST, Share
 from indelible.model import refusal
 from indelible.model.entry import derived_id
 from indelible.model.event import Limits
@@ -170,3 +171,29 @@ def test_salts_are_never_given_twice() -> None:
     salts = [part[at : at + 16] for part in drawn for at in range(0, len(part), 16)]
     assert len(set(salts)) == len(salts)
     assert list(map(len, drawn)) == [16, 16, 32, 70_000, 16, 65_536, 16]
+
+
+def test_what_is_refused_in_words_leaves_turns_to_others() -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def beside() -> None:
+        others = asyncio.create_task(count())
+        with pytest.raises(NotAnEvent):
+            await prepare(lines(*[BAD[0]] * 100), TERMS, share=Share())
+        others.cancel()
+
+    asyncio.run(beside())
+    assert turns >= 100 * len(BAD[0]) * module._DEAR // MOST
+
+
+def test_a_line_that_is_too_long_is_named_by_its_place_in_the_batch() -> None:
+    long = b'{"type":"t","source":"s","data":"%b"}' % (b"x" * TERMS.limits.event_bytes)
+    with pytest.raises(TooLarge) as caught:
+        made(lines(*[GOOD % (at, 0) for at in range(40)], long), size=300)
+    assert [fault.index for fault in caught.value.faults] == [40]

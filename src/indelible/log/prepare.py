@@ -22,6 +22,8 @@ from indelible.model.event import Event, Limits
 
 SLICE = 64 << 10  # bytes of lines between two turns of the event loop: fair to others, and the processor's cache likes it
 SHOWN = 100  # faults that an answer lists
+_FEW = 2  # lines that are looked at one by one before others may have a turn
+_DEAR = 32  # times as long as an event that is taken
 
 
 class Terms(Struct, frozen=True):
@@ -109,7 +111,7 @@ async def prepare(batch: Lines, terms: Terms, randomness: Callable[[int], bytes]
             await asyncio.sleep(0)
         if share:
             await share.take(len(text))
-        part = _read(batch.lines[start:stop], text, start, terms, max(SHOWN - refused, 1))
+        part = await _read(batch.lines[start:stop], text, start, terms, max(SHOWN - refused, 1), share)
         faults += part.faults
         refused += part.refused
         if refused and not terms.skip:
@@ -174,16 +176,45 @@ def _slices(batch: Lines) -> Iterator[tuple[int, int, bytes]]:
         start, done = stop, ends[stop - 1]
 
 
-def _read(lines: list[bytes], text: bytes, start: int, terms: Terms, listed: int) -> _Slice:
-    """The events of one slice, and with `skip` which were left out; faults (of `listed` events) count from the batch's first event."""
+async def _read(lines: list[bytes], text: bytes, start: int, terms: Terms, listed: int, share: Share | None) -> _Slice:
+    """The events of one slice, and with `skip` which were left out; faults (of `listed` events) count from the batch's first event.
+
+    What is not clean is looked at a few lines a turn: to refuse an event in words takes as long as to take many.
+    """
+    if len(lines) <= _FEW:
+        if not terms.skip:
+            strict.check_sizes(lines, terms.limits, start)
+        return _sifted(lines, text, start, terms, listed)
+    events = strict.clean(text, lines, terms.limits)
+    if events is not None:
+        return _Slice(lines, events, list(range(start, start + len(lines))) if terms.skip else None)
+    if not terms.skip:
+        strict.check_sizes(lines, terms.limits, start)
+    good: list[tuple[int, bytes, Event]] = []
+    faults: list[Fault] = []
+    for first in range(start, start + len(lines), _FEW):
+        some = lines[first - start : first - start + _FEW]
+        if first > start:
+            await (share.take(_DEAR * sum(map(len, some))) if share else asyncio.sleep(0))
+        taken, bad, _ = strict.decode_each(some, terms.limits, max(0, listed - (first - start - len(good))))
+        good += [(first + place, line, event) for place, line, event in taken]
+        faults += _moved(bad, first)
+    return _sliced(good, faults, len(lines) - len(good))
+
+
+def _sifted(lines: list[bytes], text: bytes, start: int, terms: Terms, listed: int) -> _Slice:
+    """The same for all of them at once."""
     if terms.skip:
         good, bad, total = strict.decode_each(lines, terms.limits, listed)
-        at = [start + place for place, _, _ in good]
-        return _Slice([line for _, line, _ in good], [event for _, _, event in good], at, _moved(bad, start), total)
+        return _sliced([(start + place, line, event) for place, line, event in good], _moved(bad, start), total)
     try:
         return _Slice(lines, strict.decode(text, lines, terms.limits, listed))
     except NotAnEvent as error:
         return _Slice(lines, [], None, _moved(error.faults, start), error.total)
+
+
+def _sliced(good: list[tuple[int, bytes, Event]], faults: list[Fault], refused: int) -> _Slice:
+    return _Slice([line for _, line, _ in good], [event for _, _, event in good], [place for place, _, _ in good], faults, refused)
 
 
 def _moved(faults: Sequence[Fault], start: int) -> list[Fault]:

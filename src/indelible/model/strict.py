@@ -48,7 +48,7 @@ def decode(text: bytes, lines: list[bytes], limits: Limits, listed: int = LISTED
         return []
     _check_count(lines, limits)
     if len(text) > limits.event_bytes:
-        _check_sizes(lines, limits)
+        check_sizes(lines, limits)
     events = clean(text, lines, limits)
     if events is not None:
         return events
@@ -101,10 +101,11 @@ def _check_count(lines: Sequence[bytes], limits: Limits) -> None:
         raise TooLarge(f"{len(lines)} events in one batch: send at most {limits.batch_events} at once")
 
 
-def _check_sizes(lines: Sequence[bytes], limits: Limits) -> None:
+def check_sizes(lines: Sequence[bytes], limits: Limits, start: int = 0) -> None:
+    """Raises TooLarge with the places of lines that are too long; `start` is the first one's."""
     over = [place for place, line in enumerate(lines) if len(line) > limits.event_bytes]
     if over:
-        faults = [Fault(wording.oversized(len(lines[place]), limits), place, "#") for place in over[:LISTED]]
+        faults = [Fault(wording.oversized(len(lines[place]), limits), start + place, "#") for place in over[:LISTED]]
         raise TooLarge(faults[0].detail, tuple(faults), len(over))
 
 
