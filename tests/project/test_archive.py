@@ -46,7 +46,7 @@ def test_the_pages_install_the_archive_under_the_name_that_it_has() -> None:
     for page in ("README.md", "docs/verify.md"):
         text = (ROOT / page).read_text(encoding="utf-8")
         assert set(re.findall(r"indelible-[\d.]+\.tar\.gz", text)) == {f"indelible-{indelible.__version__}.tar.gz"}
-        assert "pip install ./indelible-" in text and "pip install indelible" not in text
+        assert re.search(r"pip install (\./|dist/)indelible-", text) and "pip install indelible" not in text
 
 
 def test_the_archive_holds_every_file_as_it_is_and_no_other(unpacked: Path) -> None:
