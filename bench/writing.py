@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from bench.client import Failed
@@ -80,7 +80,7 @@ def hostile(data: Path, scale: int) -> Rows:
     """Single events of sixteen well-behaved clients, alone and beside all that bench/attack.py does."""
     p99 = {}
     for how in (ALONE, ATTACKED):
-        with scratch(data) as folder, indelible_server(folder) as server, attacked(server, how is ATTACKED):
+        with scratch(data) as folder, indelible_server(folder) as server, attacked(server) if how is ATTACKED else nullcontext():
             result = send(server, 1, 16, 40_000 // scale)
             confirm(server, result.acknowledged)
         p99[how] = result.p99
@@ -88,11 +88,8 @@ def hostile(data: Path, scale: int) -> Rows:
 
 
 @contextmanager
-def attacked(server: Server, really: bool) -> Iterator[None]:
+def attacked(server: Server) -> Iterator[None]:
     """Hostile clients at work while the block lasts, and gone when it ends."""
-    if not really:
-        yield
-        return
     command = [sys.executable, "-m", "bench.attack", "--port", str(server.port), "--seconds", "120"]
     with subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE) as process:
         try:

@@ -31,5 +31,5 @@ def test_each_kind_of_them_is_there_and_refused(tmp_path: Path) -> None:
 def test_hostile_clients_who_stay_away_count_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "sys", SimpleNamespace(executable="true"))
     gone: Any = SimpleNamespace(port=1)
-    with pytest.raises(Failed, match="did not come"), writing.attacked(gone, True):
+    with pytest.raises(Failed, match="did not come"), writing.attacked(gone):
         pass

@@ -7,12 +7,14 @@ import tracemalloc
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from indelible.tree import merkle
 from indelible.tree.merkle import EMPTY_ROOT, WIDTH, Tree, leaf_hash, node_hash
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -103,6 +105,24 @@ def test_hashing_that_was_put_off_changes_no_hash(steps: list[tuple[int, int, bo
         tree.defer(MANY[tree.size : tree.size + 300])
         assert tree.root() == grown(MANY[: tree.size]).root()
         assert not tree.close()
+
+
+def test_two_threads_that_close_tiles_close_each_of_them_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tree, honest = Tree(), merkle._tops
+    tree.defer(MANY[:600])
+    other = Thread(target=tree.close)
+
+    def meanwhile(nodes: list[bytes]) -> list[bytes]:
+        if other.ident is None:
+            other.start()
+            other.join(0.2)  # it has to wait for this one
+        return honest(nodes)
+
+    monkeypatch.setattr(merkle, "_tops", meanwhile)
+    tree.close()
+    other.join()
+    assert tree.hashes(1, 0, 2) == [root_of_many_at(0), root_of_many_at(1)]
+    assert tree.root() == root_of_many(600)
 
 
 def test_tiles_are_closed_as_many_as_were_asked_for() -> None:
