@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from indelible.journal import spare as module
-from indelible.journal.files import Files
+from indelible.journal.files import Files, create
 from indelible.journal.reserve import Reserve
 from indelible.journal.spare import Spare
 
@@ -17,6 +17,13 @@ from indelible.journal.spare import Spare
 def spare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spare:
     monkeypatch.setattr(module, "_PAUSE", 3600)
     return Spare(Files(), tmp_path, 5 << 20, Reserve(Files(), tmp_path, 0))
+
+
+def test_what_nobody_waits_for_is_made_with_a_pause_after_each_mebibyte(tmp_path: Path) -> None:
+    pauses: list[int] = []
+    fd = create(Files(), tmp_path / "made", b"", 5 << 20, lambda: pauses.append((tmp_path / "made").stat().st_size >> 20))
+    os.close(fd)
+    assert pauses == [1, 2, 3, 4]
 
 
 def test_who_waits_for_a_file_waits_for_no_pause(spare: Spare, tmp_path: Path) -> None:

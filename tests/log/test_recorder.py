@@ -262,3 +262,17 @@ def test_a_full_journal_changes_nothing_and_the_next_event_goes_on(tmp_path: Pat
         assert said(await recorder.record(made))[0][:2] == (Status.stored, 0)
 
     with_journal(tmp_path, work)
+
+
+def test_the_tiles_of_a_large_batch_are_closed_in_the_turns_after_it(tmp_path: Path) -> None:
+    async def work(journal: FileJournal) -> None:
+        recorder = opened(journal)
+        await recorder.record(await prepared([b'{"type":"t","source":"s","id":"%d"}' % number for number in range(3000)]))
+        tree = recorder.generations("default")[-1].tree
+        assert tree.close(0), "the receipts waited for them"
+        for _ in range(3000 // 256):
+            await asyncio.sleep(0)
+        assert not tree.close(0)
+        assert not opened(journal).generations("default")[-1].tree.close(0)
+
+    with_journal(tmp_path, work)
